@@ -1,0 +1,45 @@
+# `make help` lists the targets. Everything runs from .venv, which `make setup` makes.
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-unit test-kernel lint format bench fuzz lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: ## install what is missing (apt and pip; Debian 12, 13), prints nothing when all is there
+	@scripts/setup.sh
+
+demo: setup ## three hosts as network namespaces, real traffic, about a minute (root)
+	@scripts/demo.sh
+
+test: lint ## lint, unit and kernel tests
+	@$(PYTEST) tests/unit tests/kernel
+
+test-unit: setup ## tests without root, seconds
+	@$(PYTEST) tests/unit
+
+test-kernel: setup ## real XDP in network namespaces (root)
+	@$(PYTEST) tests/kernel
+
+lint: setup ## style, types, layers
+	@scripts/lint.sh
+
+format: setup ## rewrite Python and C in the project's style
+	@.venv/bin/ruff check --quiet --fix-only .
+	@.venv/bin/ruff format --quiet .
+	@.venv/bin/clang-format -i bpf/*.c bpf/*.h
+
+bench: setup ## measure against xdp-bench and the bare helpers (root)
+	@$(PYTHON) -m tests.bench
+
+fuzz: setup ## the long random campaigns (root)
+	@$(PYTHON) -m tests.fuzz
+
+lock: setup ## resolve pyproject.toml into the lock files again
+	@scripts/lock.sh
+
+clean: ## remove the virtual environment, caches and builds
+	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
