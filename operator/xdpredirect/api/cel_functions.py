@@ -31,7 +31,7 @@ def is_cidr(text: str) -> bool:
 # A value of CEL has to be one of its own types, so a CIDR travels as "hexadecimal/length". Equal
 # networks are equal texts whatever their spelling was, which is all that == asks for.
 def cidr(text: str) -> str:
-    """cidr(text). Raises ValueError where `text` is no CIDR, as an API server would."""
+    """A network as cidr gives it. Raises ValueError where `text` is none, as an API server."""
     prefix = parse_cidr(text)
     if prefix is None:
         raise ValueError(f"{text!r} is not a network in CIDR notation")
@@ -75,7 +75,7 @@ FUNCTIONS: Mapping[str, Callable[..., object]] = MappingProxyType(
         "validate": validate,
         "join": join,
         "split": split,
-        "sum": lambda numbers: sum(numbers),
+        "sum": sum,
     }
 )
 # `format` is a namespace in Kubernetes; here it is a variable that its functions are called on.

@@ -72,7 +72,7 @@ def _items(validator: Any, item: Any, instance: Any, _schema: Any) -> Errors:
 def _min_items(_validator: Any, least: int, instance: Any, schema: Any) -> Errors:
     if isinstance(instance, list) and len(instance) < least:
         such_as = flow(example_of(schema))
-        yield ValidationError(f"must not be empty; write such as {such_as}, or remove the field")
+        yield ValidationError(f"must not be empty; write such as {such_as}")
 
 
 def _max_items(_validator: Any, most: int, instance: Any, _schema: Any) -> Errors:
