@@ -15,7 +15,7 @@ RESETTING_DRIVERS = frozenset(
     | {"nfp", "qede", "sfc", "st_gmac", "tsnep"}
 )
 # Point-to-point devices hand over every frame, whatever its destination (measured on veth).
-_WITHOUT_MAC_FILTER = ("veth", "tun")
+WITHOUT_MAC_FILTER = ("veth", "tun")
 _AGGREGATES = ("bond", "team")
 
 
@@ -42,7 +42,7 @@ def _native_unsupported(usage: Usage) -> Iterator[Finding]:
 
 def _not_promiscuous(usage: Usage) -> Iterator[Finding]:
     link = usage.interface
-    if usage.wire and not link.promiscuity and link.kind not in _WITHOUT_MAC_FILTER:
+    if usage.wire and not link.promiscuity and link.kind not in WITHOUT_MAC_FILTER:
         yield usage.finding(
             "NotPromiscuous",
             Severity.DEGRADED,

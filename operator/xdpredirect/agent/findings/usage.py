@@ -35,7 +35,8 @@ class Usage:
     to a device or a CPU. `wire`: `protect` is None and a catch-all goes to a device. `tx`: some
     rule has the action TX. `matches_vlan`: some rule matches or is keyed by VLAN tags. `frags`:
     the program takes frames in several buffers. `carrier_changes_before` is IFLA_CARRIER_CHANGES
-    just before this agent attached, None when it did not attach in this run.
+    just before this agent attached, None when it did not attach in this run. `prepare`: the object
+    says `prepare: Apply`.
     """
 
     object: str
@@ -48,6 +49,7 @@ class Usage:
     frags: bool = False
     targets: tuple[Target, ...] = ()
     carrier_changes_before: int | None = None
+    prepare: bool = False
 
     def finding(self, reason: str, severity: Severity, message: str) -> Finding:
         """A finding about the interface itself."""
