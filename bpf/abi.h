@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Layout of everything that crosses between the programs and user space. The other side is
+ * operator/xdpredirect/datapath/abi.py; tests/unit/datapath/test_abi.py holds the two together.
+ */
+#ifndef ABI_H
+#define ABI_H
+
+#include <linux/types.h>
+
+/* One slot of the per-CPU counters map. The first slots are not rules. */
+struct counter {
+	__u64 packets;
+	__u64 octets;
+	__u64 misses;
+	__u64 errors;
+};
+
+enum {
+	SLOT_UNMATCHED = 0,
+	SLOT_PROTECTED = 1,
+	SLOT_MALFORMED = 2,
+	SLOT_FIRST_RULE = 8,
+};
+
+/* What is changed in a frame on its way out; `flags` says which fields count. */
+enum {
+	REWRITE_DESTINATION = 1,
+	REWRITE_SOURCE = 2,
+	REWRITE_SWAP = 4,
+	REWRITE_PUSH = 8,
+	REWRITE_POP = 16,
+	REWRITE_REPLACE = 32,
+};
+
+struct rewrite {
+	__u8 destination[6];
+	__u8 source[6];
+	__u16 vid;
+	__u16 flags;
+};
+
+/* Frames to `egress` that arrived on `ingress`, for programs in a DEVMAP. */
+struct egress_key {
+	__u32 ingress;
+	__u32 egress;
+};
+
+/* Key of the LPM tries; `length` counts bits. */
+struct lpm4_key {
+	__u32 length;
+	__u8 address[4];
+};
+
+struct lpm6_key {
+	__u32 length;
+	__u8 address[16];
+};
+
+/* VLAN devices above a port, and the way back. */
+struct upper_key {
+	__u32 port;
+	__u32 vid;
+};
+
+struct lower {
+	__u32 port;
+	__u32 vid;
+};
+
+#endif

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One pass over the headers of a frame, as far as the rules ask (USES).
+ * A field that the frame lacks, or that lies beyond the first buffer, holds a value that no rule
+ * can ask for, so a rule needs one comparison and no validity test. docs/matching.md is the text
+ * that this file and the reference matcher in tests/spec follow.
+ */
+#ifndef PARSE_H
+#define PARSE_H
+
+#include "kernel.h"
+
+#define ETHER_HEADER 14
+#define VLAN_TAG 4
+#define ETHERTYPE_VLAN 0x8100
+#define ETHERTYPE_QINQ 0x88a8
+#define ETHERTYPE_IPV4 0x0800
+#define ETHERTYPE_IPV6 0x86dd
+#define IPV4_HEADER 20
+#define IPV6_HEADER 40
+#define IPV6_EXTENSIONS 8
+
+/*
+ * USES, a sum of these, comes with the rules. FIELD_IP goes with every field above it,
+ * FIELD_TRANSPORT with ports, flags, ICMP and SPI.
+ */
+enum {
+	FIELD_LENGTH = 0,
+	FIELD_ETHER_TYPE = 1,
+	FIELD_MACS = 2,
+	FIELD_VLAN = 4,
+	FIELD_IP = 8,
+	FIELD_SOURCE = 16,
+	FIELD_DESTINATION = 32,
+	FIELD_PROTOCOL = 64,
+	FIELD_DSCP = 128,
+	FIELD_FRAGMENT = 256,
+	FIELD_TRANSPORT = 512,
+	FIELD_PORTS = 1024,
+	FIELD_TCP_FLAGS = 2048,
+	FIELD_ICMP = 4096,
+	FIELD_SPI = 8192,
+};
+
+/* Values that no rule can ask for. */
+#define NO_ETHERTYPE 0x10000
+#define NO_VID 0xffff
+#define NO_TAGS 0xff
+#define NO_PROTOCOL 0x100
+#define NO_PORT 0x10000
+#define NO_DSCP 0xff
+#define NO_FRAGMENT 3
+#define NO_ICMP 0x10000
+#define NO_MAC (1ULL << 48)
+#define TCP_FLAGS_VALID 0x100
+
+enum { WHOLE = 0, FIRST_FRAGMENT = 1, LATER_FRAGMENT = 2 };
+
+enum { PROTO_HOPOPTS = 0, PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ROUTING = 43,
+       PROTO_FRAGMENT = 44, PROTO_ESP = 50, PROTO_AH = 51, PROTO_ICMPV6 = 58, PROTO_DSTOPTS = 60,
+       PROTO_SCTP = 132, PROTO_MOBILITY = 135 };
+
+struct packet {
+	__u64 source_mac;
+	__u64 destination_mac;
+	__u64 length; /* whole frame */
+	__u64 ether_type;
+	__u64 tags;
+	__u64 vid;
+	__u64 inner_vid;
+	__u64 family; /* 4, 6 or 0 */
+	__u64 protocol;
+	__u64 dscp;
+	__u64 fragment;
+	__u64 source_port;
+	__u64 destination_port;
+	__u64 tcp_flags;
+	__u64 icmp; /* type << 8 | code */
+	__u64 spi; /* ESP */
+	__u64 l3; /* offset; 0 when there is no valid IP header */
+	__u64 l4; /* offset of the transport header, which may be cut; 0 when not found */
+	__u64 malformed;
+	__be32 source[4];
+	__be32 destination[4];
+};
+
+/* Numbers are 64 bits wide because the compiler has no 32-bit arithmetic here: each would cost shifts. */
+/* A bounds-checked pointer into the first buffer, or NULL. */
+inline_fn void *at(struct xdp_md *ctx, __u64 offset, __u64 size)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	void *here = data + (offset & 0x7fff);
+
+	return here + size > end ? 0 : here;
+}
+
+inline_fn __u64 read_mac(const __u8 *mac)
+{
+	return (__u64)mac[0] << 40 | (__u64)mac[1] << 32 | (__u64)mac[2] << 24 |
+	       (__u64)mac[3] << 16 | (__u64)mac[4] << 8 | mac[5];
+}
+
+inline_fn __u64 read16(const void *from)
+{
+	return __builtin_bswap16(*(__be16 *)from);
+}
+
+inline_fn __u64 read32(const void *from)
+{
+	return __builtin_bswap32(*(__be32 *)from);
+}
+
+inline_fn void parse_transport(struct packet *p, void *l4, void *end, __u64 offset)
+{
+	__u64 protocol = p->protocol;
+
+	p->l4 = offset;
+	if (protocol == PROTO_TCP) {
+		if (l4 + 20 > end)
+			return;
+		p->tcp_flags = TCP_FLAGS_VALID | ((__u8 *)l4)[13];
+	} else if (protocol == PROTO_UDP) {
+		if (l4 + 8 > end)
+			return;
+	} else if (protocol == PROTO_SCTP) {
+		if (l4 + 12 > end)
+			return;
+	} else if (protocol == PROTO_ICMP || protocol == PROTO_ICMPV6) {
+		if (l4 + 4 > end)
+			return;
+		p->icmp = read16(l4);
+		return;
+	} else {
+		if (protocol == PROTO_ESP && p->fragment == WHOLE && l4 + 8 <= end)
+			p->spi = read32(l4);
+		return;
+	}
+	p->source_port = read16(l4);
+	p->destination_port = read16(l4 + 2);
+}
+
+inline_fn void parse_ipv4(struct packet *p, void *l3, void *end, __u64 offset)
+{
+	__u8 *ip = l3;
+	__u64 fragment, header;
+
+	if (l3 + IPV4_HEADER > end || ip[0] >> 4 != 4)
+		goto malformed;
+	header = (ip[0] & 15) * 4;
+	if (header < IPV4_HEADER || l3 + header > end)
+		goto malformed;
+	p->family = 4;
+	p->l3 = offset;
+	p->protocol = ip[9];
+	p->dscp = ip[1] >> 2;
+	p->source[0] = *(__be32 *)(ip + 12);
+	p->destination[0] = *(__be32 *)(ip + 16);
+	fragment = read16(ip + 6);
+	p->fragment = fragment & 0x1fff ? LATER_FRAGMENT : fragment >> 13 & FIRST_FRAGMENT;
+	if ((USES & FIELD_TRANSPORT) && p->fragment != LATER_FRAGMENT)
+		parse_transport(p, l3 + header, end, offset + header);
+	return;
+malformed:
+	p->malformed = 1;
+}
+
+/*
+ * Walks the extension headers. Returns the offset of the transport header behind `l3`, or 0 when
+ * the chain is cut, too long or belongs to a later fragment.
+ */
+inline_fn __u64 ipv6_extensions(struct packet *p, void *l3, void *end, __u64 zero)
+{
+	__u64 next = ((__u8 *)l3)[6], offset = IPV6_HEADER, size;
+
+#pragma unroll
+	for (int i = 0; i < IPV6_EXTENSIONS; i++) {
+		__u8 *header = l3 + offset;
+
+		if (next != PROTO_HOPOPTS && next != PROTO_ROUTING && next != PROTO_DSTOPTS &&
+		    next != PROTO_FRAGMENT && next != PROTO_AH && next != PROTO_MOBILITY)
+			break;
+		if ((void *)header + 8 > end)
+			return 0;
+		size = next == PROTO_AH ? (header[1] + 2) * 4 : (header[1] + 1) * 8;
+		if (next == PROTO_FRAGMENT) {
+			__u64 bits = read16(header + 2);
+
+			size = 8;
+			if (bits & 0xfff8) {
+				p->fragment = LATER_FRAGMENT;
+				p->protocol = header[0];
+				return 0;
+			}
+			p->fragment |= bits & FIRST_FRAGMENT;
+		}
+		next = header[0];
+		offset += size;
+		/* One range for every way through a header, or the paths would multiply. */
+		FORGET(offset, zero);
+		offset &= 0x3fff;
+	}
+	if (next == PROTO_HOPOPTS || next == PROTO_ROUTING || next == PROTO_DSTOPTS ||
+	    next == PROTO_FRAGMENT || next == PROTO_AH || next == PROTO_MOBILITY)
+		return 0;
+	p->protocol = next;
+	return offset;
+}
+
+inline_fn void parse_ipv6(struct packet *p, void *l3, void *end, __u64 offset, __u64 zero)
+{
+	__be32 *ip = l3;
+	__u64 transport;
+
+	if (l3 + IPV6_HEADER > end || *(__u8 *)l3 >> 4 != 6) {
+		p->malformed = 1;
+		return;
+	}
+	p->family = 6;
+	p->l3 = offset;
+	p->dscp = read16(l3) >> 6 & 0x3f;
+	p->fragment = WHOLE;
+	for (int i = 0; i < 4; i++) {
+		p->source[i] = ip[2 + i];
+		p->destination[i] = ip[6 + i];
+	}
+	if (!(USES & (FIELD_PROTOCOL | FIELD_FRAGMENT | FIELD_TRANSPORT)))
+		return;
+	transport = ipv6_extensions(p, l3, end, zero);
+	if ((USES & FIELD_TRANSPORT) && transport)
+		parse_transport(p, l3 + transport, end, offset + transport);
+}
+
+inline_fn void parse_ethernet(struct packet *p, void *data, void *end, __u64 zero)
+{
+	__u64 offset = ETHER_HEADER, type = read16(data + 12), tags = 0;
+
+#pragma unroll
+	for (int i = 0; i < 2; i++) {
+		__u8 *tag = data + offset;
+
+		if (type != ETHERTYPE_VLAN && type != ETHERTYPE_QINQ)
+			break;
+		if ((void *)tag + VLAN_TAG > end) {
+			p->vid = NO_VID;
+			p->malformed = 1;
+			return;
+		}
+		if (i)
+			p->inner_vid = read16(tag) & 0xfff;
+		else
+			p->vid = read16(tag) & 0xfff;
+		type = read16(tag + 2);
+		offset += VLAN_TAG;
+		tags++;
+	}
+	p->tags = tags;
+	p->ether_type = type;
+	p->source_mac = read_mac(data + 6);
+	p->destination_mac = read_mac(data);
+	if (!(USES & FIELD_IP))
+		return;
+	if (type == ETHERTYPE_IPV4)
+		parse_ipv4(p, data + offset, end, offset);
+	else if (type == ETHERTYPE_IPV6)
+		parse_ipv6(p, data + offset, end, offset, zero);
+}
+
+inline_fn void clear(struct packet *p)
+{
+	p->source_mac = p->destination_mac = NO_MAC;
+	p->ether_type = NO_ETHERTYPE;
+	p->tags = NO_TAGS;
+	p->vid = p->inner_vid = NO_VID;
+	p->family = 0;
+	p->protocol = NO_PROTOCOL;
+	p->dscp = NO_DSCP;
+	p->fragment = NO_FRAGMENT;
+	p->source_port = p->destination_port = NO_PORT;
+	p->tcp_flags = 0;
+	p->icmp = NO_ICMP;
+	p->spi = 0;
+	p->l3 = p->l4 = 0;
+	p->malformed = 0;
+	for (int i = 0; i < 4; i++)
+		p->source[i] = p->destination[i] = 0;
+}
+
+/* Joins the parser's paths for the verifier; fields that no rule uses cost nothing. */
+inline_fn void forget(struct packet *p, __u64 zero)
+{
+	FORGET_IF(FIELD_MACS, p->source_mac, zero);
+	FORGET_IF(FIELD_MACS, p->destination_mac, zero);
+	FORGET_IF(FIELD_ETHER_TYPE, p->ether_type, zero);
+	FORGET_IF(FIELD_VLAN, p->tags, zero);
+	FORGET_IF(FIELD_VLAN, p->vid, zero);
+	FORGET_IF(FIELD_VLAN, p->inner_vid, zero);
+	FORGET_IF(FIELD_IP, p->family, zero);
+	FORGET_IF(FIELD_IP, p->l3, zero);
+	FORGET_IF(FIELD_IP, p->malformed, zero);
+	FORGET_IF(FIELD_DSCP, p->dscp, zero);
+	FORGET_IF(FIELD_FRAGMENT, p->fragment, zero);
+	FORGET_IF(FIELD_PROTOCOL, p->protocol, zero);
+	FORGET_IF(FIELD_PORTS, p->source_port, zero);
+	FORGET_IF(FIELD_PORTS, p->destination_port, zero);
+	FORGET_IF(FIELD_TRANSPORT, p->l4, zero);
+	FORGET_IF(FIELD_TCP_FLAGS, p->tcp_flags, zero);
+	FORGET_IF(FIELD_ICMP, p->icmp, zero);
+	FORGET_IF(FIELD_SPI, p->spi, zero);
+	for (int i = 0; i < 4; i++) {
+		FORGET_IF(FIELD_SOURCE, p->source[i], zero);
+		FORGET_IF(FIELD_DESTINATION, p->destination[i], zero);
+	}
+}
+
+inline_fn void parse(struct xdp_md *ctx, struct packet *p)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	__u64 zero;
+
+	UNKNOWN_ZERO(zero, ctx->rx_queue_index);
+	clear(p);
+#ifdef FRAGS
+	p->length = buff_len(ctx);
+#else
+	p->length = end - data;
+#endif
+	if (USES) {
+		if (data + ETHER_HEADER > end)
+			p->malformed = 1;
+		else
+			parse_ethernet(p, data, end, zero);
+		forget(p, zero);
+	}
+}
+
+#endif

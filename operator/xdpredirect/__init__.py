@@ -1,0 +1,3 @@
+"""XDP redirects for a fleet of machines."""
+
+__version__ = "0.1.0"

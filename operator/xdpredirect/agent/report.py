@@ -1,0 +1,106 @@
+"""What one pass of the agent says about the machine; status, CLI and metrics are made from it.
+
+Written by `agent.loop.converge` and `agent.loop.observe_report`; pure values.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from xdpredirect.agent.host import XdpMode
+
+
+class Severity(StrEnum):
+    """Stalled: the object cannot work as written. Degraded: it works, but frames are at risk."""
+
+    INFO = "Info"
+    DEGRADED = "Degraded"
+    STALLED = "Stalled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing to know about an object here. `reason` is CamelCase, `message` names cause and
+    fix in one or two sentences. `interface` and `rule` are empty where they do not apply."""
+
+    object: str
+    reason: str
+    message: str
+    severity: Severity = Severity.DEGRADED
+    interface: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleCounters:
+    """Sums over CPUs; they never go back while the interface carries the rule.
+
+    `packets` and `octets` count matched frames. `misses` are those of them for which the map held
+    no entry; `errors` those that could not be rewritten and were dropped for it.
+    """
+
+    packets: int = 0
+    octets: int = 0
+    misses: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleReport:
+    """One rule on one interface. `action` is its type, `targets` what it resolved to here, in
+    words such as `veth1`, `cpu 2`, `vlan 200 -> veth200`."""
+
+    object: str
+    rule: str
+    action: str
+    targets: tuple[str, ...]
+    counters: RuleCounters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceReport:
+    """One interface that carries, or should carry, a program of ours.
+
+    `mode` is the effective one (XdpMode.NONE: nothing of ours is attached). `error` is empty when
+    the wanted program runs. `unmatched` counts frames that no rule took, `protected` those that
+    `protect` kept from the rules, `malformed` those cut off inside a header.
+    """
+
+    name: str
+    ifindex: int
+    driver: str
+    mode: XdpMode
+    frags: bool
+    program_id: int
+    program: str
+    objects: tuple[str, ...]
+    error: str
+    rules: tuple[RuleReport, ...]
+    unmatched: RuleCounters
+    protected: RuleCounters
+    malformed: RuleCounters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectReport:
+    """One object on this machine. `selected` says whether nodeSelector matches; `interfaces` names
+    those that carry it as wanted, `conflicted` those where another object forbids it, `failed`
+    those where acting failed. `applied_generation` is the one that the datapath runs, 0 for none.
+    """
+
+    name: str
+    generation: int
+    applied_generation: int
+    state: str
+    selected: bool
+    interfaces: tuple[str, ...]
+    conflicted: tuple[str, ...]
+    failed: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything, sorted by name."""
+
+    objects: tuple[ObjectReport, ...]
+    interfaces: tuple[InterfaceReport, ...]

@@ -1,0 +1,80 @@
+"""Layout of what crosses to the programs: the other side of bpf/abi.h, as bytes.
+
+Integers are in the machine's order, addresses in network order.
+"""
+
+import struct
+from enum import IntEnum, IntFlag
+
+from xdpredirect.api.action import Rewrite, VlanOperation
+from xdpredirect.api.match import Prefix
+
+COUNTER = struct.Struct("=QQQQ")
+REWRITE = struct.Struct("=6s6sHH")
+U32 = struct.Struct("=I")
+U64 = struct.Struct("=Q")
+PAIR = struct.Struct("=II")
+COUNTER_SLOTS = 512
+FIRST_RULE_SLOT = 8
+
+
+class Slot(IntEnum):
+    """Counter slots that are not rules."""
+
+    UNMATCHED = 0
+    PROTECTED = 1
+    MALFORMED = 2
+
+
+class RewriteFlag(IntFlag):
+    """`flags` of struct rewrite."""
+
+    DESTINATION = 1
+    SOURCE = 2
+    SWAP = 4
+    PUSH = 8
+    POP = 16
+    REPLACE = 32
+
+
+_VLAN_FLAG = {
+    VlanOperation.PUSH: RewriteFlag.PUSH,
+    VlanOperation.POP: RewriteFlag.POP,
+    VlanOperation.REPLACE: RewriteFlag.REPLACE,
+}
+
+
+def pack_rewrite(rewrite: Rewrite | None, device_mac: bytes) -> bytes:
+    """struct rewrite. A new destination without a new source takes the device's own address."""
+    if rewrite is None:
+        return bytes(REWRITE.size)
+    flags = RewriteFlag(0)
+    destination, source = rewrite.destination_mac, rewrite.source_mac
+    if destination and not source and len(device_mac) == 6:
+        source = device_mac
+    if destination:
+        flags |= RewriteFlag.DESTINATION
+    if source:
+        flags |= RewriteFlag.SOURCE
+    if rewrite.swap_macs:
+        flags |= RewriteFlag.SWAP
+    vid = 0
+    if rewrite.vlan:
+        flags |= _VLAN_FLAG[rewrite.vlan.operation]
+        vid = rewrite.vlan.id or 0
+    return REWRITE.pack(destination or bytes(6), source or bytes(6), vid, flags)
+
+
+def lpm_key(prefix: Prefix) -> bytes:
+    """struct lpm4_key or lpm6_key."""
+    return U32.pack(prefix.length) + prefix.address
+
+
+def local_key(address: bytes) -> bytes:
+    """Key of the map of local addresses: 16 octets, then the family."""
+    return address.ljust(16, b"\0") + U32.pack(4 if len(address) == 4 else 6)
+
+
+def align8(size: int) -> int:
+    """`size` rounded up to what a structure with 64-bit members occupies."""
+    return -(-size // 8) * 8

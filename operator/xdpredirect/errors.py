@@ -1,0 +1,72 @@
+"""Every error the project raises on purpose.
+
+XdpRedirectError
+├── InvalidInput        an object or option is wrong; carries one line per problem (exit 2)
+├── KernelError         a system call failed; carries operation and errno
+│   └── ForeignProgram  somebody else's XDP program holds the hook
+├── CompileError        clang refused the generated program: a defect of ours, never of the user
+├── VerifierError       the kernel's verifier refused it; keeps the whole log
+└── Locked              another process owns this bpffs or state directory
+"""
+
+import errno as _errno
+import os
+
+
+class XdpRedirectError(Exception):
+    """Base of all. `retry` says whether trying again without a change can help."""
+
+    retry = False
+
+
+class InvalidInput(XdpRedirectError):
+    """`problems` holds one sentence each: field path, what is wrong, what to write instead."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class KernelError(XdpRedirectError):
+    """A failed system call. `operation` says what was tried, in words."""
+
+    retry = True
+
+    def __init__(self, operation: str, errno: int, detail: str = "") -> None:
+        name = _errno.errorcode.get(errno, "ENOTSUPP" if errno == 524 else str(errno))
+        text = "not supported" if errno == 524 else os.strerror(errno)
+        super().__init__(f"{operation}: {name} ({text})" + (f": {detail}" if detail else ""))
+        self.operation, self.errno, self.errno_name = operation, errno, name
+
+
+class ForeignProgram(KernelError):
+    """The XDP hook of `interface` belongs to program `prog_id`, which is not ours."""
+
+    def __init__(self, interface: str, prog_id: int, name: str) -> None:
+        super().__init__(
+            f"attach to {interface}",
+            _errno.EBUSY,
+            f"program {prog_id} ({name or 'unnamed'}) holds the hook; detach it or select another interface",
+        )
+        self.interface, self.prog_id = interface, prog_id
+
+
+class CompileError(XdpRedirectError):
+    """The compiler's words are in the message."""
+
+
+class VerifierError(XdpRedirectError):
+    """`log` is the verifier's whole log; the message holds its last lines."""
+
+    def __init__(self, program: str, errno: int, log: str) -> None:
+        tail = "\n".join(log.strip().splitlines()[-8:])
+        super().__init__(f"load {program}: {_errno.errorcode.get(errno, errno)}\n{tail}")
+        self.log, self.errno = log, errno
+
+
+class Locked(XdpRedirectError):
+    """`owner` says who holds the lock."""
+
+    def __init__(self, path: str, owner: str) -> None:
+        super().__init__(f"{path} is held by {owner}; stop it or use another directory")
+        self.owner = owner

@@ -1,0 +1,120 @@
+"""From C text to instruction bytes: the compiler child and the cache of what it produced.
+
+Called by `agent.act`. bcc (LLVM, 120 MB) lives only for the third of a second that a compilation
+takes, in a process without privileges; what it returns holds symbolic map numbers
+(`MAP_NUMBER_BASE + n`) which `relocate` replaces by file descriptors.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from xdpredirect.data import data_dir
+from xdpredirect.errors import CompileError
+
+MAP_NUMBER_BASE = 0x7F000000
+NOBODY = 65534
+TIMEOUT_SECONDS = 120
+_LD_IMM64 = 0x18
+_PSEUDO_MAP_FD = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """`python` is the interpreter that can import bcc; `cache` a directory, made when missing."""
+
+    python: str
+    cache: Path
+
+    def instructions(self, source: str, function: str) -> bytes:
+        """Instruction bytes of `function` in `source`, from the cache where possible.
+
+        Raises CompileError with clang's words.
+        """
+        path = self.cache / f"{digest(source, function)}.insns"
+        try:
+            cached = path.read_bytes()
+        except FileNotFoundError:
+            cached = b""
+        if cached and len(cached) % 8 == 0:
+            return cached
+        compiled = self._compile(source, function)
+        self.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.write_bytes(compiled)
+        temporary.replace(path)
+        return compiled
+
+    def _compile(self, source: str, function: str) -> bytes:
+        scratch = Path(tempfile.mkdtemp(prefix="xdpredirect-"))
+        try:
+            return self._run(scratch, json.dumps({"source": source, "function": function}))
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _run(self, scratch: Path, job: str) -> bytes:
+        shutil.copytree(data_dir("bpf") / "stubs", scratch / "stubs")
+        for path in (scratch, *scratch.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        (scratch / "tmp").mkdir()
+        child = Path(__file__).with_name("compile_child.py").read_text()
+        root = os.geteuid() == 0
+        if root:
+            os.chown(scratch / "tmp", NOBODY, NOBODY)
+        environment = {
+            "BCC_KERNEL_SOURCE": str(scratch / "stubs"),
+            "TMPDIR": str(scratch / "tmp"),
+            "PATH": "/usr/bin:/bin",
+        }
+        try:
+            done = subprocess.run(
+                [self.python, "-I", "-c", child],
+                input=job.encode(),
+                capture_output=True,
+                timeout=TIMEOUT_SECONDS,
+                env=environment,
+                cwd=scratch / "tmp",
+                user=NOBODY if root else None,
+                group=NOBODY if root else None,
+                extra_groups=[] if root else None,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise CompileError(f"the compiler could not run: {error}") from error
+        return _answer(done)
+
+
+def _answer(done: subprocess.CompletedProcess[bytes]) -> bytes:
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        words = done.stderr.decode(errors="replace").strip()
+        raise CompileError(f"the compiler ended with status {done.returncode}: {words}") from None
+    if "error" in answer:
+        raise CompileError(answer["error"])
+    return base64.b64decode(answer["instructions"])
+
+
+def digest(source: str, function: str) -> str:
+    """Content address of a compilation: 24 hexadecimal digits."""
+    return hashlib.sha256(f"{function}\0{source}".encode()).hexdigest()[:24]
+
+
+def relocate(instructions: bytes, fds: Mapping[int, int]) -> bytes:
+    """Replace map number n in every map-loading instruction by `fds[n]`.
+
+    Source: the LD_IMM64 pseudo encodings of include/uapi/linux/bpf.h.
+    """
+    patched = bytearray(instructions)
+    for offset in range(0, len(patched), 8):
+        if patched[offset] == _LD_IMM64 and patched[offset + 1] >> 4 == _PSEUDO_MAP_FD:
+            (number,) = struct.unpack_from("=i", patched, offset + 4)
+            struct.pack_into("=i", patched, offset + 4, fds[number - MAP_NUMBER_BASE])
+    return bytes(patched)
