@@ -134,6 +134,8 @@ def plan_prepare(
             if _state(link, entry.knob) is not entry.original:
                 actions.append(_change(link, entry.knob, entry.original))
             actions.append(Forget(entry))
+            # Where the original is what is wanted now, nothing remains to be done.
+            goals.pop(key, None)
     for (ifindex, knob), on in sorted(goals.items()):
         link = by_index.get(ifindex)
         state = _state(link, knob) if link is not None else None
