@@ -1,6 +1,7 @@
 """Rows about frames that end too early or contradict themselves, at every cut."""
 
 from scapy.layers.inet import ICMP, TCP, UDP, IPOption_NOP
+from scapy.layers.inet6 import ICMPv6EchoRequest
 from scapy.layers.sctp import SCTP
 
 from tests.spec.frames import HOST_MAC, ethernet, ip4, ip6, mac, patched, service, vlan
@@ -13,6 +14,7 @@ _TAGGED = ethernet(ip4() / UDP(sport=4000, dport=53), tags=[vlan(100)])
 _QINQ = ethernet(ip6() / UDP(sport=4000, dport=53), tags=[service(100), vlan(200)])
 _TCP4, _SCTP4 = ethernet(ip4() / TCP(sport=4000)), ethernet(ip4() / SCTP(sport=4000))
 _TCP6, _SCTP6 = ethernet(ip6() / TCP(sport=4000)), ethernet(ip6() / SCTP(sport=4000))
+_PING6 = ethernet(ip6() / ICMPv6EchoRequest())
 _PING4 = ethernet(ip4() / ICMP(type=8))
 _OPTIONS4 = ethernet(ip4(options=[IPOption_NOP()] * 8) / UDP(sport=4000, dport=53))
 
@@ -142,6 +144,16 @@ TRANSPORT = (
         "ICMP type, code and checksum",
         Match(protocols=(1,), icmp_types=(IcmpType(8, None),)),
         _PING4[:38],
+    ),
+    no(
+        "ICMPv6 cut by one octet",
+        Match(protocols=(58,), icmp_types=(IcmpType(128, None),)),
+        _PING6[:57],
+    ),
+    yes(
+        "ICMPv6 type, code and checksum",
+        Match(protocols=(58,), icmp_types=(IcmpType(128, None),)),
+        _PING6[:58],
     ),
     yes("UDP with a length of 0", _TO_DNS, patched(_V4, 38, b"\x00\x00")),
     no("first buffer ends in UDP", _TO_DNS, _V4, linear=41),
