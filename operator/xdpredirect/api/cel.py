@@ -14,6 +14,7 @@ import cel
 from xdpredirect.api.cel_functions import FUNCTIONS, NATIVE, VARIABLES
 from xdpredirect.api.crd import Schema, child, properties
 from xdpredirect.api.schema import Path, Problem
+from xdpredirect.api.wording import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,9 @@ class CelRules:
     def problems(self, document: object, broken: frozenset[Path]) -> tuple[Problem, ...]:
         """Rules that do not hold. `broken` are the paths at which the schema found a problem."""
         above = frozenset(path[:n] for path in broken for n in range(len(path) + 1))
-        return tuple(self._walk(self._root, document, (), above))
+        found = tuple(self._walk(self._root, document, (), above))
+        self._self.forget()
+        return found
 
     def _walk(
         self, node: _Node, value: object, path: Path, broken: frozenset[Path]
@@ -111,6 +114,11 @@ class _Self:
 
         return holds
 
+    def forget(self) -> None:
+        """Let go of the last value: its owner may change it before it is judged again."""
+        self._context.add_variable("self", None)
+        self._bound = _UNBOUND
+
 
 _UNBOUND = object()
 
@@ -122,7 +130,9 @@ def _rules(schema: Schema) -> list[Mapping[str, str]]:
 def _sentence(rule: _Rule, value: object) -> str:
     """What to say about `value`; empty where the rule holds."""
     try:
-        return "" if rule.holds(value) else rule.message
-    except (TypeError, ValueError, RuntimeError, KeyError) as error:
+        if rule.holds(value):
+            return ""
+        return f"{rule.message}, not {shown(value)}" if isinstance(value, str) else rule.message
+    except (TypeError, ValueError, RuntimeError, KeyError, OverflowError) as error:
         # An API server too refuses an object when a rule about it cannot be evaluated.
         return f"{rule.message} (its rule failed: {error})"

@@ -25,7 +25,7 @@ from xdpredirect.api.redirect import (
     XdpAddressSet,
     XdpRedirect,
 )
-from xdpredirect.api.wording import shown
+from xdpredirect.api.wording import field_path, shown
 
 API_VERSION = "xdpredirect.io/v1alpha1"
 _DOCUMENT = ("apiVersion", "kind", "metadata", "spec", "status")
@@ -149,7 +149,7 @@ def _node_selector(value: object, path: str) -> NodeSelector:
 def _labels(value: object, path: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Mapping):
         raise problem(path, f"must be an object such as {{role: edge}}, not {shown(value)}")
-    return tuple((text(k, path), text(v, f"{path}[{k}]")) for k, v in value.items())
+    return tuple((text(k, path), text(v, field_path(path, k))) for k, v in value.items())
 
 
 def _requirement(value: object, path: str) -> LabelRequirement:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from xdpredirect.api.wording import shown
+from xdpredirect.api.wording import printable, shown
 from xdpredirect.errors import InvalidInput
 
 # An object is 12 levels deep. libyaml's callers recurse on the C stack and crash near 10,000.
@@ -35,9 +35,9 @@ def parse_documents(text: str) -> tuple[object, ...]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise InvalidInput((f"{where}{error.problem or error.context}",)) from None
+        raise InvalidInput((where + printable(str(error.problem or error.context)),)) from None
     except (yaml.YAMLError, ValueError) as error:
-        raise InvalidInput((" ".join(str(error).split()),)) from None
+        raise InvalidInput((printable(" ".join(str(error).split())),)) from None
 
 
 _NO_JSON = object()

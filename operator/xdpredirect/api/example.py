@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from xdpredirect.api.crd import Schema, child, properties
+from xdpredirect.api.wording import printable
 
 # Plain in every YAML: no colon (a MAC address would be a number in base 60), no leading sign.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/*-]*")
@@ -19,6 +20,8 @@ def example_of(schema: Schema) -> object:
     """A value that the schema accepts."""
     if "example" in schema:
         return schema["example"]
+    if "default" in schema:
+        return schema["default"]
     if "enum" in schema:
         words = schema["enum"]
         return words[0] if isinstance(words, Sequence) else None
@@ -44,4 +47,4 @@ def flow(value: object) -> str:
         return "[" + ", ".join(flow(item) for item in value) + "]"
     if isinstance(value, str) and _PLAIN.fullmatch(value) and not _RESERVED.fullmatch(value):
         return value
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return printable(json.dumps(value, ensure_ascii=False, default=str))

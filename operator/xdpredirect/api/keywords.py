@@ -78,7 +78,8 @@ def _min_items(_validator: Any, least: int, instance: Any, schema: Any) -> Error
 def _max_items(_validator: Any, most: int, instance: Any, _schema: Any) -> Errors:
     if isinstance(instance, list) and len(instance) > most:
         yield ValidationError(
-            f"must have at most {most} items, not {len(instance)}; split it over several objects"
+            f"must have at most {most} items, not {len(instance)}; "
+            "move the rest to another rule or object"
         )
 
 
@@ -132,4 +133,4 @@ TABLE: dict[str, Keyword] = {
     "x-kubernetes-list-type": _list_type,
 }
 # Keywords that decide nothing alone and that the functions above read.
-READ = frozenset({"example", "x-kubernetes-list-map-keys"})
+READ = frozenset({"default", "example", "x-kubernetes-list-map-keys"})

@@ -13,8 +13,8 @@ from typing import cast
 from xdpredirect.api.crd import crds
 from xdpredirect.api.decode import decode_address_set, decode_redirect
 from xdpredirect.api.redirect import XdpAddressSet, XdpRedirect
-from xdpredirect.api.validate import Document, validate
-from xdpredirect.api.wording import listed, shown
+from xdpredirect.api.validate import Document, Verdict, validate
+from xdpredirect.api.wording import label, listed, shown
 from xdpredirect.errors import InvalidInput
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -87,8 +87,8 @@ def _load(texts: Sequence[tuple[str, str]], problems: list[str]) -> Objects:
     loaded = _Loaded()
     for source, text in texts:
         try:
-            for label, document in _documents(text):
-                problems.extend(f"{source}: {line}" for line in loaded.add(source, label, document))
+            for place, document in _documents(text):
+                problems.extend(f"{source}: {line}" for line in loaded.add(source, place, document))
         except InvalidInput as error:
             problems.extend(f"{source}: {line}" for line in error.problems)
     if problems:
@@ -97,14 +97,14 @@ def _load(texts: Sequence[tuple[str, str]], problems: list[str]) -> Objects:
 
 
 def _documents(text: str) -> Iterator[tuple[str, object]]:
-    """(label, document) of each object; lists are taken apart."""
+    """(place, document) of each object; lists are taken apart."""
     from xdpredirect.api.documents import parse_documents  # noqa: PLC0415 - yaml only for text
 
     documents = parse_documents(text)
     if not documents:
         raise InvalidInput((f"holds no object; write an {listed(tuple(crds()), 'or an')}",))
     for number, document in enumerate(documents, 1):
-        lists = {"List", *(f"{kind}List" for kind in crds())}
+        lists = ("List", *(f"{kind}List" for kind in crds()))
         if not isinstance(document, dict) or document.get("kind") not in lists:
             yield f"document {number}", document
             continue
@@ -131,20 +131,20 @@ class _Loaded:
             documents=tuple(self._documents),
         )
 
-    def add(self, source: str, label: str, document: object) -> list[str]:
+    def add(self, source: str, place: str, document: object) -> list[str]:
         """Take in one document. Returns its problems, each after `kind/name: `."""
         if not isinstance(document, dict):
-            return [f"{label}: must be an object, not {shown(document)}"]
+            return [f"{place}: must be an object, not {shown(document)}"]
         kind, name = document.get("kind"), _name(document)
         if isinstance(kind, str) and isinstance(name, str):
-            label = f"{kind}/{name}" if name.isprintable() else f"{kind}/{shown(name)}"
+            place = f"{label(kind)}/{label(name)}"
         if not isinstance(kind, str) or kind not in crds():
             wanted = listed(tuple(crds()))
             if kind is None:
-                return [f"{label}: kind: is missing; write {wanted}"]
-            return [f"{label}: kind: must be {wanted}, not {shown(kind)}"]
+                return [f"{place}: kind: is missing; write {wanted}"]
+            return [f"{place}: kind: must be {wanted}, not {shown(kind)}"]
         verdict = validate(kind, cast("Document", document))
-        problems = [*verdict.problems, *self._decode(kind, verdict.document, verdict.problems)]
+        problems = [*verdict.malformed, *verdict.refused, *self._decode(kind, verdict)]
         if isinstance(name, str):
             if (kind, name) in self._sources:
                 first = self._sources[kind, name]
@@ -152,18 +152,17 @@ class _Loaded:
             self._sources[kind, name] = source
         if not problems:
             self._documents.append(verdict.document)
-        return [f"{label}: {problem}" for problem in problems]
+        return [f"{place}: {problem}" for problem in problems]
 
-    def _decode(self, kind: str, document: Document, known: tuple[str, ...]) -> list[str]:
-        """Decode and keep. Returns what only the decoder sees, at places the schema accepts."""
+    def _decode(self, kind: str, verdict: Verdict) -> list[str]:
+        """Decode and keep. Returns what the decoder sees and `verdict` does not say yet."""
         try:
             if kind == "XdpRedirect":
-                self._redirects.append(decode_redirect(document))
+                self._redirects.append(decode_redirect(verdict.document))
             else:
-                self._address_sets.append(decode_address_set(document))
+                self._address_sets.append(decode_address_set(verdict.document))
         except InvalidInput as error:
-            places = [line.partition(": ")[0] for line in known]
-            return [line for line in error.problems if not _covered(line, places)]
+            return [line for line in error.problems if not _covered(line, verdict)]
         return []
 
 
@@ -172,7 +171,16 @@ def _name(document: Document) -> object:
     return metadata.get("name") if isinstance(metadata, dict) else None
 
 
-def _covered(line: str, places: Sequence[str]) -> bool:
-    """Whether a problem was already reported at, above or below the place of `line`."""
-    place = line.partition(": ")[0]
-    return any(place.startswith(other) or other.startswith(place) for other in places)
+def _covered(line: str, verdict: Verdict) -> bool:
+    """Whether a problem was reported at or below the place of `line`, or is a cause above it.
+
+    A rule of a whole table does not cover it: the decoder says which of the entries is meant.
+    """
+    place = _place(line)
+    if any(place.startswith(_place(other)) for other in verdict.malformed):
+        return True
+    return any(_place(other).startswith(place) for other in verdict.malformed + verdict.refused)
+
+
+def _place(line: str) -> str:
+    return line.partition(": ")[0]

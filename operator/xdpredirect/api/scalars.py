@@ -49,8 +49,12 @@ def type_(validator: Any, kind: str, instance: Any, schema: Any) -> Errors:
     if "enum" in schema:
         yield from enum_(validator, schema["enum"], instance, {**schema, "type": ""})
         return
-    such_as = f" such as {flow(example_of(schema))}"
-    yield ValidationError(f"must be {_TYPE_WORDS[kind]}{such_as}, not {shown(instance)}")
+    such_as = f"such as {flow(example_of(schema))}, not {shown(instance)}"
+    if "pattern" in schema and isinstance(instance, int | float):
+        quoted = str(instance)
+        if compiled(schema["pattern"]).search(quoted):
+            such_as = f"in quotes: write {shown(quoted)}, not {quoted}"
+    yield ValidationError(f"must be {_TYPE_WORDS[kind]} {such_as}")
 
 
 def enum_(_validator: Any, words: list[Any], instance: Any, schema: Any) -> Errors:

@@ -25,7 +25,8 @@ class Problem:
     sentence: str
 
     def __str__(self) -> str:
-        return f"{rendered(self.path) or 'document'}: {self.sentence}"
+        # A rule about the whole document names the field in its own words.
+        return f"{rendered(self.path)}: {self.sentence}" if self.path else self.sentence
 
 
 def rendered(path: Path) -> str:

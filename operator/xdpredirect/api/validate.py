@@ -22,21 +22,25 @@ Document = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The document as an API server would store it, without status, and what is wrong with it."""
+    """The document as an API server would store it, without status, and what is wrong with it.
+
+    `malformed` breaks the schema, `refused` a rule; both are lines `path: sentence`.
+    """
 
     document: Document
-    problems: tuple[str, ...]
+    malformed: tuple[str, ...]
+    refused: tuple[str, ...]
 
 
 def validate(kind: str, document: Document) -> Verdict:
-    """Judge a document of a kind that `crds` knows. `problems` are lines `path: sentence`."""
+    """Judge a document of a kind that `crds` knows."""
     kind_schema = _schema(kind)
     wanted = {name: value for name, value in document.items() if name != "status"}
     stored = cast("Document", with_defaults(kind_schema.schema, wanted))
     found = kind_schema.validator.problems(stored)
     broken = frozenset(problem.path for problem in found)
     failed = kind_schema.rules.problems(stored, broken)
-    return Verdict(stored, tuple(str(problem) for problem in found + failed))
+    return Verdict(stored, tuple(map(str, found)), tuple(map(str, failed)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,18 @@ def shown(value: object) -> str:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError, RecursionError):
         text = type(value).__name__
-    # Line and paragraph separators survive json.dumps and would break "one line per problem".
-    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[: _LONGEST + 1])
+    text = printable(text[: _LONGEST + 1])
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+
+
+def printable(text: str) -> str:
+    """`text` with everything escaped that could end a line or hide on a terminal."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
+def label(word: str) -> str:
+    """A name as a problem line carries it: as it is, or quoted and cut where it is strange."""
+    return word if word.isprintable() and len(word) <= 253 else shown(word)
 
 
 def listed(words: Sequence[str], last: str = "or") -> str:
