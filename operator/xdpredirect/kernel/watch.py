@@ -1,7 +1,8 @@
 """Wakes the agent when a link, an address, an XDP feature or an ethtool setting changes.
 
 Used by the agent's loop: poll `filenos()`, then `drain()`, then observe again. Events only say
-that something changed; the observation that follows says what.
+that something changed; the observation that follows says what. The kernel reports programs that
+are attached by netlink, but none that is attached by a bpf_link: those show at the next pass.
 """
 
 import errno

@@ -83,14 +83,14 @@ def _not_scatter_gather(usage: Usage, target: Target, link: Link) -> str:
     lower = f"Run `ip link set {ingress.name} mtu {ONE_BUFFER}`"
     if target.kind == "broadcast":
         return (
-            "The kernel does not copy frames in several buffers, so a broadcast loses those "
-            f"longer than about {ONE_BUFFER} octets that arrive on {ingress.name}. {lower}."
+            "The kernel does not copy frames in several buffers, so a broadcast loses packets "
+            f"longer than {ONE_BUFFER} octets that arrive on {ingress.name}. {lower}."
         )
     if link.features & XdpFeatures.NDO_XMIT_SG:
         return ""
     return (
-        f"{link.name} ({link.driver}) cannot send frames in several buffers, as those longer than "
-        f"about {ONE_BUFFER} octets on {ingress.name} are. {lower}, or use mode Generic."
+        f"{link.name} ({link.driver}) cannot send frames in several buffers, which packets longer "
+        f"than {ONE_BUFFER} octets on {ingress.name} may need. {lower}, or use mode Generic."
     )
 
 
