@@ -21,6 +21,7 @@ MAX_LABELS = 4
 
 _PPP_TYPES = {0x0021: IPV4, 0x0057: IPV6}
 _GRE_CHECKSUM, _GRE_KEY, _GRE_SEQUENCE = 0x8000, 0x2000, 0x1000
+_VNI_VALID, _GTP_VERSION = 0x08, 1
 _GRE_UNREADABLE = 0x4007  # source routing, and versions other than 0
 
 # Where the inner packet starts, and its EtherType (None: it begins with an Ethernet header).
@@ -30,18 +31,18 @@ Inner = tuple[int, int | None]
 def tunnel_endpoint_id(packet: Packet) -> int | None:
     """TEID of a GTP-U message of any type, or None for every other packet."""
     start = _udp_payload(packet, GTP_PORT)
-    if start is None or len(packet.data) < start + 8:
+    if start is None or len(packet.data) < start + 8 or packet.data[start] >> 5 != _GTP_VERSION:
         return None
     return number(packet.data, start + 4, 4)
 
 
 def inner_packet(packet: Packet) -> Packet:
-    """The packet inside, or `packet` itself where there is no IP packet inside to be read."""
+    """The packet inside, or `packet` itself where neither Ethernet nor IP can be read inside."""
     where = _below_ip(packet) if packet.network is None else _above_ip(packet)
     if where is None:
         return packet
     inner = parse_inner(packet.data, *where)
-    return packet if inner.network is None else inner
+    return packet if inner.ethernet is None and inner.network is None else inner
 
 
 def _below_ip(packet: Packet) -> Inner | None:
@@ -79,7 +80,7 @@ def _above_ip(packet: Packet) -> Inner | None:
     """VXLAN, Geneve and GRE."""
     vxlan, geneve = _udp_payload(packet, VXLAN_PORT), _udp_payload(packet, GENEVE_PORT)
     if vxlan is not None:
-        return vxlan + 8, None
+        return _below_vxlan(packet.data, vxlan)
     if geneve is not None:
         return _below_geneve(packet.data, geneve)
     network = packet.network
@@ -97,8 +98,16 @@ def _udp_payload(packet: Packet, port: int) -> int | None:
     return network.payload + 8 if whole_udp and transport.ports[1] == port else None
 
 
+def _below_vxlan(data: bytes, start: int) -> Inner | None:
+    """Behind a header whose VNI is valid."""
+    if len(data) < start + 8 or not data[start] & _VNI_VALID:
+        return None
+    return start + 8, None
+
+
 def _below_geneve(data: bytes, start: int) -> Inner | None:
-    if len(data) < start + 8:
+    """Behind a header of version 0 and its options."""
+    if len(data) < start + 8 or data[start] >> 6:
         return None
     options = (data[start] & 0x3F) * 4
     return _typed(start + 8 + options, number(data, start + 2, 2))

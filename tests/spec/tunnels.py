@@ -73,6 +73,19 @@ TUNNELS: dict[str, Callable[[Layers], bytes]] = {
     "MPLS, four labels": lambda inner: _mpls(4, inner),
 }
 
+# Those whose inner packet has an Ethernet header of its own.
+OF_ETHERNET = frozenset(
+    (
+        "VXLAN",
+        "VXLAN over IPv6",
+        "VXLAN, inner VLAN",
+        "VXLAN, inner QinQ",
+        "Geneve",
+        "Geneve with options",
+        "GRE of Ethernet",
+    )
+)
+
 
 def gtp(teid: int, inner: Layers, message: int = 255) -> bytes:
     """GTP-U: the tunnel endpoint ID stands for the flow."""

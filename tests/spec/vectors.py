@@ -16,8 +16,8 @@ from scapy.layers.sctp import SCTP
 from scapy.packet import Packet as Layers
 
 from tests.spec.flowhash import slot
-from tests.spec.frames import ethernet, extension, fragment, ip4, ip6, service, vlan
-from tests.spec.tunnels import TUNNELS
+from tests.spec.frames import ethernet, extension, fragment, ip4, ip6, patched, service, vlan
+from tests.spec.tunnels import TUNNELS, gre_flagged, gtp, mpls
 from xdpredirect.api.action import SpreadBy
 
 FILE = Path(__file__).with_name("flowhash_vectors.json")
@@ -105,13 +105,34 @@ def _tunnelled(rng: Random) -> Iterator[tuple[str, bytes, int | None]]:
             yield f"{name} around {ip.name}, inner IP cut", frame, len(frame) - 9
 
 
+def _odd_tunnels(rng: Random) -> Iterator[tuple[str, bytes, int | None]]:
+    """GTP-U, and tunnels that are opened in part or not at all."""
+    inner = random_ip(rng)[0] / random_transport(rng, UDP)
+    vxlan, geneve = TUNNELS["VXLAN"](inner), TUNNELS["Geneve"](inner)
+    teid = rng.getrandbits(32)
+    yield "GTP-U", gtp(teid, inner), None
+    yield "GTP-U echo", gtp(teid, inner, message=1), None
+    yield "GTP-U, TEID cut", gtp(teid, inner), 49
+    yield "GTP version 2", patched(gtp(teid, inner), 42, b"\x48"), None
+    yield "VXLAN around ARP", patched(vxlan, 62, b"\x08\x06"), None
+    yield "VXLAN without a valid VNI", patched(vxlan, 42, b"\x00"), None
+    yield "VXLAN, inner Ethernet cut", vxlan, 63
+    yield "VXLAN, first fragment", patched(vxlan, 20, b"\x20\x00"), None
+    yield "Geneve version 1", patched(geneve, 42, b"\x40"), None
+    yield "GRE version 1", gre_flagged(1, inner), None
+    yield "GRE with source routing", gre_flagged(0x4000, inner), None
+    yield "MPLS, five labels", mpls(5, inner), None
+    yield "MPLS, pseudo-wire", patched(mpls(1, inner), 18, b"\x00"), None
+    yield "PPPoE control", patched(TUNNELS["PPPoE"](inner), 24, b"\xc0\x21"), None
+
+
 def frames() -> Iterator[tuple[str, SpreadBy, bytes, int | None]]:
     """What the file is about: description, kind of spread, frame and linear octets."""
     rng = Random(_SEED)
     for description, frame, linear in _plain(rng):
         for spread_by in HASHED:
             yield description, spread_by, frame, linear
-    for description, frame, linear in _tunnelled(rng):
+    for description, frame, linear in (*_tunnelled(rng), *_odd_tunnels(rng)):
         yield description, SpreadBy.INNER_FLOW, frame, linear
 
 

@@ -106,8 +106,6 @@ TCP_FLAGS = (
     no("set all: CWR is missing", _flags(0xFF), _tcp("FSRPAUE")),
     yes("set FIN PSH URG", _flags(_FIN | _PSH | _URG), _tcp("FPU")),
     yes("set ECE CWR", _flags(_ECE | _CWR), _tcp("SEC")),
-    no("set and unset the same flag: never", _flags(_SYN, _SYN), _tcp("S")),
-    no("set and unset the same flag: never, without it", _flags(_SYN, _SYN), _tcp("A")),
     yes("flags over IPv6", _flags(_SYN, _ACK), ethernet(ip6() / TCP(flags="S"))),
     no("flags over IPv6, unset", _flags(_SYN, _ACK), ethernet(ip6() / TCP(flags="SA"))),
     yes("flags of a first fragment", _flags(_SYN), ethernet(ip4(flags="MF") / TCP(flags="S"))),

@@ -11,7 +11,7 @@ from scapy.packet import Packet as Layers
 
 from tests.spec.flowhash import GTP_SALT, SLOTS, mix, slot, spread_hash
 from tests.spec.frames import ethernet, fragment, ip4, ip6, patched, vlan
-from tests.spec.tunnels import TUNNELS, gre_flagged, gtp, mpls
+from tests.spec.tunnels import OF_ETHERNET, TUNNELS, gre_flagged, gtp, mpls
 from tests.spec.vectors import HASHED, Vector, address4, address6, frames, read
 from xdpredirect.api.action import SpreadBy
 
@@ -167,7 +167,19 @@ def test_a_tunnel_is_hashed_as_what_it_carries(name: str, ip: Callable[..., Laye
     packet = ip() / TCP(sport=1234, dport=80)
     frame = TUNNELS[name](packet)
     assert inner(frame) == flow(ethernet(packet)) != flow(frame)
-    assert inner(frame, len(frame) - 21) == flow(frame), "the inner IP header is cut"
+
+
+@pytest.mark.parametrize("name", TUNNELS)
+@pytest.mark.parametrize("ip", [ip4, ip6])
+def test_a_cut_inner_header_leaves_what_is_below_it(name: str, ip: Callable[..., Layers]) -> None:
+    frame = TUNNELS[name](ip() / TCP(sport=1234, dport=80))
+    linear = len(frame) - 21
+    if name in OF_ETHERNET:
+        ether_type = 0x0800 if ip is ip4 else 0x86DD
+        macs = ("0a:00:00:00:00:01", "0a:00:00:00:00:02")
+        assert inner(frame, linear) == flow(ethernet(b"", ether_type, (), *macs))
+    else:
+        assert inner(frame, linear) == flow(frame)
 
 
 @pytest.mark.parametrize("ip", [ip4, ip6])
@@ -202,9 +214,18 @@ def test_tunnels_that_cannot_be_opened_are_hashed_by_their_outer_header() -> Non
         "GRE of another protocol": patched(TUNNELS["GRE"](packet), 36, b"\x88\x0b"),
         "Geneve of another protocol": patched(TUNNELS["Geneve of IP"](packet), 44, b"\x88\x48"),
         "PPPoE control": patched(TUNNELS["PPPoE"](packet), 24, b"\xc0\x21"),
-        "VXLAN of ARP": patched(TUNNELS["VXLAN"](packet), 62, b"\x08\x06"),
+        "VXLAN without a valid VNI": patched(TUNNELS["VXLAN"](packet), 42, b"\x00"),
+        "VXLAN, inner Ethernet cut": TUNNELS["VXLAN"](packet)[:63],
+        "VXLAN, inner tag cut": TUNNELS["VXLAN, inner VLAN"](packet)[:67],
+        "Geneve version 1": patched(TUNNELS["Geneve"](packet), 42, b"\x40"),
+        "GTP version 2": patched(gtp(7, packet), 42, b"\x48"),
     }
     assert {what for what, frame in unknown.items() if inner(frame) != flow(frame)} == set()
+
+
+def test_an_inner_frame_without_ip_is_hashed_by_its_macs() -> None:
+    frame = patched(TUNNELS["VXLAN"](ip4() / UDP()), 62, b"\x08\x06")
+    assert inner(frame) == flow(frame[50:]) != flow(frame)
 
 
 def test_only_one_tunnel_is_opened() -> None:
