@@ -11,7 +11,7 @@ from typing import cast
 
 import cel
 
-from xdpredirect.api.cel_functions import FUNCTIONS, NATIVE, VARIABLES
+from xdpredirect.api.cel_functions import FUNCTIONS, NATIVE, VARIABLES, misnamed
 from xdpredirect.api.crd import Schema, child, properties
 from xdpredirect.api.schema import Path, Problem
 from xdpredirect.api.wording import shown
@@ -94,11 +94,22 @@ class CelRules:
         return _Rule(self._self.function(rule["rule"]), rule["message"])
 
 
+def environment() -> cel.Context:
+    """Kubernetes' functions and variables, without `self`."""
+    return cel.Context(variables=dict(VARIABLES), functions={**FUNCTIONS, "validate": _validate})
+
+
+def _validate(_format: str, text: str) -> cel.OptionalValue:
+    # Only an optional has hasValue(); it holds the objections, and nothing where there are none.
+    objections = misnamed(text)
+    return cel.OptionalValue.of(objections) if objections else cel.OptionalValue.none()
+
+
 class _Self:
     """One CEL environment, in which `self` is rebound from place to place."""
 
     def __init__(self) -> None:
-        self._context = cel.Context(variables=dict(VARIABLES), functions=dict(FUNCTIONS))
+        self._context = environment()
         self._bound: object = _UNBOUND
 
     def function(self, text: str) -> Callable[[object], bool]:

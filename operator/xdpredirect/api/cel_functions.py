@@ -1,13 +1,12 @@
 """The functions that Kubernetes adds to CEL, as far as the CRD files use them.
 
-Called by cel, which registers them with the CEL library; `x.f(y)` arrives here as `f(x, y)`.
+Called by cel, which registers them with the CEL library and is alone in knowing it; `x.f(y)`
+arrives here as `f(x, y)`.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-
-from cel import OptionalValue
 
 from xdpredirect.api.addresses import masked, parse_address, parse_cidr
 from xdpredirect.api.match import Prefix
@@ -48,11 +47,9 @@ def _carried(prefix: Prefix) -> str:
     return f"{prefix.address.hex()}/{prefix.length}"
 
 
-def validate(_format: str, text: str) -> OptionalValue:
-    """format.qualifiedName().validate(text): no value where `text` is a qualified name."""
-    if _QUALIFIED.fullmatch(text):
-        return OptionalValue.none()
-    return OptionalValue.of(["must be a qualified name such as example.com/role"])
+def misnamed(text: str) -> list[str]:
+    """What format.qualifiedName().validate(text) objects to; nothing for a qualified name."""
+    return [] if _QUALIFIED.fullmatch(text) else ["must be a name such as example.com/role"]
 
 
 def join(texts: Sequence[str], separator: str = "") -> str:
@@ -72,7 +69,6 @@ FUNCTIONS: Mapping[str, Callable[..., object]] = MappingProxyType(
         "cidr": cidr,
         "masked": masked_cidr,
         "qualifiedName": lambda _format: "qualifiedName",
-        "validate": validate,
         "join": join,
         "split": split,
         "sum": sum,

@@ -4,19 +4,14 @@ Called by schema through jsonschema. Each takes (validator, keyword's value, ins
 jsonschema asks; a keyword that is about another type than the instance's says nothing.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-from jsonschema.exceptions import ValidationError
 
 from xdpredirect.api import scalars
 from xdpredirect.api.example import example_of, flow
 from xdpredirect.api.patterns import compiled, in_words
+from xdpredirect.api.schema import Errors, Keyword, Wrong
 from xdpredirect.api.wording import listed, shown, unknown_field
-
-Errors = Iterator[ValidationError]
-# jsonschema has no types for its callbacks; here is the edge where its Any ends.
-Keyword = Callable[[Any, Any, Any, Any], Errors]
 
 
 def _properties(validator: Any, fields: Any, instance: Any, _schema: Any) -> Errors:
@@ -33,11 +28,11 @@ def _additional(validator: Any, others: Any, instance: Any, schema: Any) -> Erro
     known = schema.get("properties", {})
     for name, value in instance.items():
         if not isinstance(name, str):
-            yield ValidationError(f"{shown(name)} is no name of a field; put it in quotes")
+            yield Wrong(f"{shown(name)} is no name of a field; put it in quotes")
         elif name in known:
             continue
         elif others is False:
-            yield ValidationError(unknown_field(name, known), path=(name,))
+            yield Wrong(unknown_field(name, known), path=(name,))
         else:
             yield from validator.descend(value, others, path=name)
 
@@ -47,7 +42,7 @@ def _names(_validator: Any, rule: Any, instance: Any, _schema: Any) -> Errors:
         return
     for name in instance:
         if isinstance(name, str) and not compiled(rule["pattern"]).search(name):
-            yield ValidationError(
+            yield Wrong(
                 f"its name must be {in_words(rule['pattern'])}, such as {rule['example']}",
                 path=(name,),
             )
@@ -59,7 +54,7 @@ def _required(_validator: Any, names: Any, instance: Any, schema: Any) -> Errors
     for name in names:
         if name not in instance:
             such_as = flow(example_of(schema["properties"][name]))
-            yield ValidationError(f"is missing; write such as {name}: {such_as}", path=(name,))
+            yield Wrong(f"is missing; write such as {name}: {such_as}", path=(name,))
 
 
 def _items(validator: Any, item: Any, instance: Any, _schema: Any) -> Errors:
@@ -72,12 +67,12 @@ def _items(validator: Any, item: Any, instance: Any, _schema: Any) -> Errors:
 def _min_items(_validator: Any, least: int, instance: Any, schema: Any) -> Errors:
     if isinstance(instance, list) and len(instance) < least:
         such_as = flow(example_of(schema))
-        yield ValidationError(f"must not be empty; write such as {such_as}")
+        yield Wrong(f"must not be empty; write such as {such_as}")
 
 
 def _max_items(_validator: Any, most: int, instance: Any, _schema: Any) -> Errors:
     if isinstance(instance, list) and len(instance) > most:
-        yield ValidationError(
+        yield Wrong(
             f"must have at most {most} items, not {len(instance)}; "
             "move the rest to another rule or object"
         )
@@ -85,12 +80,12 @@ def _max_items(_validator: Any, most: int, instance: Any, _schema: Any) -> Error
 
 def _min_properties(_validator: Any, least: int, instance: Any, schema: Any) -> Errors:
     if isinstance(instance, Mapping) and len(instance) < least:
-        yield ValidationError(f"must not be empty; write such as {flow(example_of(schema))}")
+        yield Wrong(f"must not be empty; write such as {flow(example_of(schema))}")
 
 
 def _max_properties(_validator: Any, most: int, instance: Any, _schema: Any) -> Errors:
     if isinstance(instance, Mapping) and len(instance) > most:
-        yield ValidationError(f"must have at most {most} fields, not {len(instance)}; remove some")
+        yield Wrong(f"must have at most {most} fields, not {len(instance)}; remove some")
 
 
 def _list_type(_validator: Any, kind: str, instance: Any, schema: Any) -> Errors:
@@ -105,7 +100,7 @@ def _list_type(_validator: Any, kind: str, instance: Any, schema: Any) -> Errors
         key = flow([item[n] for n in names] if kind == "map" else item)
         if first.setdefault(key, index) != index:
             what = f"the same {listed(names, 'and')} as" if kind == "map" else "the same as"
-            yield ValidationError(
+            yield Wrong(
                 f"has {what} item {first[key]}: {key.strip('[]')}; remove or rename one of the two",
                 path=(index,),
             )
@@ -132,5 +127,3 @@ TABLE: dict[str, Keyword] = {
     "items": _items,
     "x-kubernetes-list-type": _list_type,
 }
-# Keywords that decide nothing alone and that the functions above read.
-READ = frozenset({"default", "example", "x-kubernetes-list-map-keys"})

@@ -3,16 +3,13 @@
 Called by keywords, which says how jsonschema calls them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-from jsonschema.exceptions import ValidationError
 
 from xdpredirect.api.example import example_of, flow
 from xdpredirect.api.patterns import compiled, in_words
+from xdpredirect.api.schema import Errors, Wrong
 from xdpredirect.api.wording import listed, shown
-
-Errors = Iterator[ValidationError]
 
 _TYPE_WORDS = {
     "object": "an object",
@@ -54,7 +51,7 @@ def type_(validator: Any, kind: str, instance: Any, schema: Any) -> Errors:
         quoted = str(instance)
         if compiled(schema["pattern"]).search(quoted):
             such_as = f"in quotes: write {shown(quoted)}, not {quoted}"
-    yield ValidationError(f"must be {_TYPE_WORDS[kind]} {such_as}")
+    yield Wrong(f"must be {_TYPE_WORDS[kind]} {such_as}")
 
 
 def enum_(_validator: Any, words: list[Any], instance: Any, schema: Any) -> Errors:
@@ -65,16 +62,14 @@ def enum_(_validator: Any, words: list[Any], instance: Any, schema: Any) -> Erro
     if schema["type"] and not is_kind(schema["type"], instance):
         return
     wanted = "true or left out" if words == [True] else listed([str(word) for word in words])
-    yield ValidationError(f"must be {wanted}, not {shown(instance)}")
+    yield Wrong(f"must be {wanted}, not {shown(instance)}")
 
 
 def pattern_(_validator: Any, pattern: str, instance: Any, schema: Any) -> Errors:
     """The form of a text."""
     if isinstance(instance, str) and not compiled(pattern).search(instance):
         such_as = flow(example_of(schema))
-        yield ValidationError(
-            f"must be {in_words(pattern)} such as {such_as}, not {shown(instance)}"
-        )
+        yield Wrong(f"must be {in_words(pattern)} such as {such_as}, not {shown(instance)}")
 
 
 def _length(least: int, most: int | None, instance: Any, schema: Any) -> Errors:
@@ -85,11 +80,9 @@ def _length(least: int, most: int | None, instance: Any, schema: Any) -> Errors:
         return
     if len(instance) < least:
         such_as = flow(example_of(schema))
-        yield ValidationError(f"is too short; write such as {such_as}, not {shown(instance)}")
+        yield Wrong(f"is too short; write such as {such_as}, not {shown(instance)}")
     elif most is not None and len(instance) > most:
-        yield ValidationError(
-            f"must have at most {most} characters, not {len(instance)}; shorten it"
-        )
+        yield Wrong(f"must have at most {most} characters, not {len(instance)}; shorten it")
 
 
 def min_length_(_validator: Any, least: int, instance: Any, schema: Any) -> Errors:
@@ -105,13 +98,13 @@ def max_length_(_validator: Any, most: int, instance: Any, schema: Any) -> Error
 def minimum_(_validator: Any, least: int, instance: Any, schema: Any) -> Errors:
     """The smallest number."""
     if is_kind("number", instance) and instance < least:
-        yield ValidationError(_bounds(schema, instance))
+        yield Wrong(_bounds(schema, instance))
 
 
 def maximum_(_validator: Any, most: int, instance: Any, schema: Any) -> Errors:
     """The largest number."""
     if is_kind("number", instance) and instance > most:
-        yield ValidationError(_bounds(schema, instance))
+        yield Wrong(_bounds(schema, instance))
 
 
 def _bounds(schema: Any, instance: Any) -> str:
@@ -127,12 +120,10 @@ def int_or_string_(_validator: Any, wanted: bool, instance: Any, schema: Any) ->
     fits = isinstance(instance, int | str) and not isinstance(instance, bool)
     if wanted and not fits:
         such_as = flow(example_of(schema))
-        yield ValidationError(
-            f"must be an integer or a string such as {such_as}, not {shown(instance)}"
-        )
+        yield Wrong(f"must be an integer or a string such as {such_as}, not {shown(instance)}")
 
 
 def any_of_(validator: Any, schemas: Any, instance: Any, _schema: Any) -> Errors:
     """One of several forms."""
     if not any(validator.evolve(schema=one).is_valid(instance) for one in schemas):
-        yield ValidationError(f"fits none of the forms that are allowed here: {shown(instance)}")
+        yield Wrong(f"fits none of the forms that are allowed here: {shown(instance)}")

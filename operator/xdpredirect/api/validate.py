@@ -53,8 +53,9 @@ class _KindSchema:
 @cache
 def _schema(kind: str) -> _KindSchema:
     from xdpredirect.api.cel import CelRules  # noqa: PLC0415 - see above
+    from xdpredirect.api.keywords import TABLE  # noqa: PLC0415 - see above
     from xdpredirect.api.schema import SchemaValidator  # noqa: PLC0415 - see above
 
     crd = crds()[kind]
     schema = envelope(crd.schema, kind, crd.api_version)
-    return _KindSchema(schema, SchemaValidator(schema), CelRules(schema))
+    return _KindSchema(schema, SchemaValidator(schema, TABLE), CelRules(schema))

@@ -9,19 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.api.changes import nodes, schema_of
-from xdpredirect.api.cel import CelRules
-from xdpredirect.api.cel_functions import FUNCTIONS, NATIVE, VARIABLES
+from xdpredirect.api.cel import CelRules, environment
+from xdpredirect.api.cel_functions import FUNCTIONS, NATIVE
 from xdpredirect.api.schema import Problem
 
 # Macros and functions that the library has by itself.
-BUILT_IN = {"size", "contains", "matches", "int", "hasValue"}
+BUILT_IN = {"size", "contains", "matches", "int", "validate", "hasValue"}
 
 
 def evaluate(rule: str, value: Any) -> Any:
-    context = cel.Context(
-        variables={**VARIABLES, "self": value},
-        functions=dict(FUNCTIONS),
-    )
+    context = environment()
+    context.add_variable("self", value)
     return cel.evaluate(rule, context)
 
 
