@@ -20,4 +20,6 @@ def data_dir(name: str) -> Path:
     for place in (packaged, checkout):
         if place.is_dir():
             return place
-    raise FileNotFoundError(f"no {name} directory at {packaged} or {checkout}: reinstall the package")
+    raise FileNotFoundError(
+        f"no {name} directory at {packaged} or {checkout}: reinstall the package"
+    )

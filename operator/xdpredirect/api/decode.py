@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from xdpredirect.api.decode_action import decode_action, decode_rewrite
 from xdpredirect.api.decode_match import decode_match, mac, network
-from xdpredirect.api.fields import Fields, distinct, each, integer, problem, text
+from xdpredirect.api.fields import Fields, collected, distinct, each, integer, problem, text
 from xdpredirect.api.match import Prefix
 from xdpredirect.api.redirect import (
     Frags,
@@ -26,6 +26,7 @@ from xdpredirect.api.redirect import (
     XdpRedirect,
 )
 from xdpredirect.api.wording import field_path, shown
+from xdpredirect.errors import InvalidInput
 
 API_VERSION = "xdpredirect.io/v1alpha1"
 _DOCUMENT = ("apiVersion", "kind", "metadata", "spec", "status")
@@ -110,8 +111,12 @@ _SPEC = (
 def _rule(value: object, path: str) -> Rule:
     f = Fields(value, path, ("name", "match", "action"))
     name = f.required("name", text)
-    match = f.required("match", decode_match)
-    action, on_miss = f.required("action", decode_action)
+    problems: list[str] = []
+    match = collected(problems, lambda: f.required("match", decode_match))
+    decided = collected(problems, lambda: f.required("action", decode_action))
+    if match is None or decided is None:
+        raise InvalidInput(tuple(problems))
+    action, on_miss = decided
     return Rule(name=name, match=match, action=action, on_miss=on_miss)
 
 

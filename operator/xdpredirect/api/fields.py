@@ -56,6 +56,15 @@ def each(values: object, path: str, parse: Parse[T]) -> tuple[T, ...]:
     return tuple(parsed)
 
 
+def collected(problems: list[str], parse: Callable[[], T]) -> T | None:
+    """What `parse` returns; None, and its problems added, so that the next field is judged too."""
+    try:
+        return parse()
+    except InvalidInput as error:
+        problems.extend(error.problems)
+        return None
+
+
 def distinct(keys: Iterable[Hashable], path: str, field: str) -> None:
     """Raises InvalidInput where two items of the list at `path` have an equal key."""
     first: dict[Hashable, int] = {}

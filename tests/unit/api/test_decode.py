@@ -212,3 +212,16 @@ def test_a_full_address_set_decodes_at_once() -> None:
     assert len(set(decode_address_set(document).cidrs)) == 50_000
     # The best of five: a busy machine is not what this is about.
     assert min(timeit.repeat(lambda: decode_address_set(document), number=1)) < 0.15
+
+
+def test_match_and_action_of_a_rule_are_both_judged() -> None:
+    document = changed(example(), {"at": "/spec/rules/0/match", "set": {"rxQueues": "5-2"}})
+    document = changed(document, {"at": "/spec/rules/0/action/type", "set": "Sockets"})
+    document = changed(document, {"at": "/spec/rules/1/match", "set": {}})
+    with pytest.raises(InvalidInput) as refused:
+        decode_redirect(document)
+    assert [line.split(": ")[0] for line in refused.value.problems] == [
+        "spec.rules[0].match.rxQueues",
+        "spec.rules[0].action.type",
+        "spec.rules[1].match",
+    ]
