@@ -1,0 +1,220 @@
+"""The objects of one machine, under its state directory.
+
+    objects/<kind>.<name>.json   what is wanted, as `xdpredirect apply` left it
+    applied/<kind>.<name>.json   what the datapath runs, written after it does
+    status.json                  what the last pass found, and the generations it was about
+
+Called by the agent's loop and by the commands. JSON, because a set of 50,000 networks reads in
+30 ms that way and in 750 ms as YAML. Several processes may read; writers of objects/ take turns.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from xdpredirect.agent.files import (
+    Content,
+    Directory,
+    read_json,
+    remove_file,
+    write_atomically,
+)
+from xdpredirect.agent.parse_file import parse_checked, parse_stored
+from xdpredirect.agent.report import Report
+from xdpredirect.agent.status import snapshot
+from xdpredirect.api.decode import decode_address_set, decode_redirect
+from xdpredirect.api.load import Objects
+
+Document = dict[str, object]
+
+
+class Key(NamedTuple):
+    """An object's identity: kind as in the file, and name."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        """As commands write it: `xdpredirect/edge`."""
+        return f"{self.kind.lower()}/{self.name}"
+
+
+class Change(NamedTuple):
+    """What `put` did with one document; `verb` is created, configured or unchanged."""
+
+    key: Key
+    generation: int
+    verb: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The wanted objects, and one line per problem of the files they were read from."""
+
+    objects: Objects
+    problems: tuple[str, ...] = ()
+
+
+class Store:
+    """State directory `state_dir`, following the directory `files` (default: its own objects/).
+
+    Files of its own are trusted as far as decoding goes: `put` is only given validated documents.
+    Files of another directory are validated in full, by a short-lived child.
+    """
+
+    def __init__(self, state_dir: Path, files: Path | None = None) -> None:
+        self.objects_dir = state_dir / "objects"
+        self.applied_dir = state_dir / "applied"
+        self.status_path = state_dir / "status.json"
+        self._lock_path = state_dir / "objects.lock"
+        self._owned = files is None or files == self.objects_dir
+        self._objects = Directory(self.objects_dir, parse_stored)
+        self._applied = Directory(self.applied_dir, parse_stored)
+        self._wanted = self._objects if self._owned else Directory(cast(Path, files), parse_checked)
+
+    def read_all(self) -> Wanted:
+        """What is wanted now.
+
+        Of a directory that cannot be read, or holds a broken file, every object that was applied
+        and is missing is kept as applied: a typing error must not detach anything.
+        """
+        found, problems = _collect(self._wanted, missing_is_empty=self._owned)
+        applied, damaged = _collect(self._applied, missing_is_empty=True)
+        if problems:
+            found = {**applied, **found}
+        if not self._owned:
+            found = {key: _generation(new, applied.get(key)) for key, new in found.items()}
+        return Wanted(objects=_objects(found.values()), problems=(*problems, *damaged))
+
+    def applied(self) -> Objects:
+        """What the datapath runs, as far as it was recorded."""
+        return _objects(_collect(self._applied, missing_is_empty=True)[0].values())
+
+    def put(self, documents: Iterable[Document]) -> tuple[Change, ...]:
+        """Keep validated documents; the generation counts up where the spec changed.
+
+        Address sets are written before the objects that use them. Raises OSError.
+        """
+        ordered = sorted(documents, key=lambda item: (item["kind"] == "XdpRedirect", key_of(item)))
+        changes = []
+        with self._writing():
+            for document in ordered:
+                path = _path(self.objects_dir, key_of(document))
+                old = read_json(path)
+                before = cast(Document, old) if isinstance(old, dict) else None
+                new = _generation(document, before)
+                verb = "unchanged" if new == before else "configured" if before else "created"
+                if new != before:
+                    write_atomically(path, _dump(new))
+                changes.append(Change(key_of(document), generation_of(new), verb))
+        return tuple(changes)
+
+    def remove(self, keys: Iterable[Key]) -> tuple[Key, ...]:
+        """Forget wanted objects, redirects before the sets they use. Returns those that existed."""
+        with self._writing():
+            ordered = sorted(keys, key=lambda key: (key.kind != "XdpRedirect", key))
+            return tuple(key for key in ordered if remove_file(_path(self.objects_dir, key)))
+
+    def mark_applied(self, documents: Iterable[Mapping[str, object]]) -> None:
+        """Record what the datapath runs from now on; unchanged files are not written."""
+        self.applied_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for document in documents:
+            path = _path(self.applied_dir, key_of(document))
+            if read_json(path) != document:
+                write_atomically(path, _dump(document))
+
+    def forget_applied(self, keys: Iterable[Key]) -> None:
+        """Record that nothing of these objects is left in the datapath."""
+        for key in keys:
+            remove_file(_path(self.applied_dir, key))
+
+    def record(self, report: Report, documents: Iterable[Document], now: str) -> None:
+        """Replace status.json after a pass over `documents`; `now` is RFC 3339.
+
+        Readable by everybody, since it holds no secret. Raises OSError.
+        """
+        self.status_path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        seen = {str(key_of(document)): generation_of(document) for document in documents}
+        content = {"generations": seen, **snapshot(report, self.read_status(), now)}
+        write_atomically(self.status_path, _dump(content), mode=0o644)
+
+    def read_status(self) -> dict[str, object]:
+        """The last snapshot; empty when there is none."""
+        found = read_json(self.status_path)
+        return cast(dict[str, object], found) if isinstance(found, dict) else {}
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One writer of objects/ at a time; two `apply` beside an agent would lose a generation."""
+        self.objects_dir.mkdir(parents=True, exist_ok=True, mode=0o755)
+        fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+
+def key_of(document: Mapping[str, object]) -> Key:
+    """The identity of a validated document."""
+    metadata = cast(Mapping[str, object], document["metadata"])
+    return Key(str(document["kind"]), str(metadata["name"]))
+
+
+def generation_of(document: Mapping[str, object]) -> int:
+    """metadata.generation, 0 where there is none."""
+    metadata = cast(Mapping[str, object], document["metadata"])
+    return cast(int, metadata.get("generation", 0))
+
+
+def _generation(new: Document, old: Document | None) -> Document:
+    """`new` with the generation that follows from `old`; a given one means another machine's."""
+    number = 1
+    if old is not None:
+        number = generation_of(old) + (new.get("spec") != old.get("spec"))
+    metadata = {**cast(Document, new["metadata"]), "generation": number}
+    return {**new, "metadata": metadata}
+
+
+def _collect(directory: Directory, missing_is_empty: bool) -> tuple[dict[Key, Document], list[str]]:
+    """Documents by key, and the problems of the files. Of two with one key the first counts."""
+    found: dict[Key, Document] = {}
+    origin: dict[Key, Path] = {}
+    problems: list[str] = []
+    try:
+        contents: Iterable[tuple[Path, Content]] = directory.contents()
+    except OSError as error:
+        if missing_is_empty and isinstance(error, FileNotFoundError):
+            return {}, []
+        return {}, [f"{directory.path}: {error.strerror}; what was applied stays"]
+    for path, content in contents:
+        problems.extend(content.problems)
+        for document in content.documents:
+            key = key_of(document)
+            if key in found:
+                problems.append(f"{path}: {key} is also in {origin[key]}; remove one of them")
+                continue
+            found[key], origin[key] = document, path
+    return found, problems
+
+
+def _objects(documents: Iterable[Document]) -> Objects:
+    ordered = sorted(documents, key=key_of)
+    return Objects(
+        redirects=tuple(decode_redirect(d) for d in ordered if d["kind"] == "XdpRedirect"),
+        address_sets=tuple(decode_address_set(d) for d in ordered if d["kind"] == "XdpAddressSet"),
+        documents=tuple(ordered),
+    )
+
+
+def _path(directory: Path, key: Key) -> Path:
+    return directory / f"{key.kind.lower()}.{key.name}.json"
+
+
+def _dump(value: Mapping[str, object]) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,223 @@
+"""A Report as tables for a terminal of 80 columns or more.
+
+Called by `status`, `apply` and `delete`. Builds rich renderables; prints nothing.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from xdpredirect.agent.host import XdpMode
+from xdpredirect.agent.report import (
+    Finding,
+    InterfaceReport,
+    ObjectReport,
+    Report,
+    RuleReport,
+    Severity,
+)
+from xdpredirect.agent.status import traffic
+from xdpredirect.agent.verdict import verdict
+from xdpredirect.cli.figures import compact, count, listed, octets
+from xdpredirect.conditions import Truth
+
+Rates = Mapping[tuple[str, str, str], str]
+_SEVERITY = {
+    Severity.STALLED: ("✗", "bad"),
+    Severity.DEGRADED: ("!", "risk"),
+    Severity.INFO: ("i", "info"),
+}
+# Two blanks between columns where there is room, one on a terminal of 80 columns.
+WIDE = 100
+_READY = {Truth.TRUE: ("✓", "good"), Truth.FALSE: ("✗", "bad"), Truth.UNKNOWN: ("…", "risk")}
+
+
+def report_parts(report: Report, width: int, rates: Rates | None = None) -> list[RenderableType]:
+    """Objects, interfaces, rules and findings, each with a heading; what is empty is left out.
+
+    `width` is that of the terminal in columns. `rates` are packets a second by (interface, object,
+    rule); None leaves the column out.
+    """
+    if not report.objects and not report.interfaces:
+        return [Text("No objects. Apply one: xdpredirect apply -f FILE", style="quiet")]
+    parts: list[RenderableType] = [heading("Objects"), objects(report, width)]
+    if report.interfaces:
+        parts += ["", heading("Interfaces"), interfaces(report.interfaces, width)]
+    ruled = [item for item in report.interfaces if item.rules]
+    if ruled:
+        parts += ["", heading("Rules"), rules(ruled, width, rates)]
+    found = all_findings(report)
+    if found:
+        parts += ["", heading("Findings"), *findings(found)]
+    return parts
+
+
+def heading(text: str) -> Text:
+    """A heading over a table."""
+    return Text(text.upper(), style="heading")
+
+
+def objects(report: Report, width: int) -> Table:
+    """One row an object: how it stands, and what its rules did with frames."""
+    table = _table(
+        width, "NAME", "READY", ">GEN", "INTERFACES", ">REDIRECTED", ">PASSED", ">DROPPED"
+    )
+    for found in report.objects:
+        here = [item for item in report.interfaces if found.name in item.objects]
+        stand = verdict(found, here)
+        sign, style = _READY[stand.ready]
+        if stand.ready is Truth.TRUE and stand.degraded:
+            sign, style = "!", "risk"
+        sums = traffic(found.name, here)
+        table.add_row(
+            Text(found.name, style="name"),
+            Text(f"{sign} {stand.reason}", style=style),
+            _generation(found),
+            Text(listed(_carriers(found))),
+            count(sums["redirectedPackets"]),
+            count(sums["passedPackets"]),
+            count(sums["droppedPackets"]),
+        )
+    return table
+
+
+def _generation(found: ObjectReport) -> str:
+    if found.applied_generation == found.generation:
+        return str(found.generation)
+    return f"{found.applied_generation}→{found.generation}"
+
+
+def _carriers(found: ObjectReport) -> list[str]:
+    return compact((*found.interfaces, *found.conflicted, *found.failed), most=4)
+
+
+def interfaces(items: Iterable[InterfaceReport], width: int) -> Table:
+    """One row an interface: driver, what is attached, and frames that no rule decided about."""
+    table = _table(
+        width,
+        "NAME",
+        "DRIVER",
+        "MODE",
+        "FRAGS",
+        ">PROGRAM",
+        ">UNMATCHED",
+        ">PROTECTED",
+        ">MALFORMED",
+    )
+    for item in items:
+        mode = Text(item.mode.value, style="good" if item.mode is XdpMode.NATIVE else "risk")
+        if item.mode is XdpMode.NONE:
+            mode = Text("none", style="bad" if item.error else "quiet")
+        table.add_row(
+            Text(item.name, style="name"),
+            Text(item.driver or "–"),
+            mode,
+            "yes" if item.frags else "no",
+            str(item.program_id) if item.program_id else "–",
+            count(item.unmatched.packets),
+            count(item.protected.packets),
+            count(item.malformed.packets),
+        )
+    return table
+
+
+def rules(items: Sequence[InterfaceReport], width: int, rates: Rates | None = None) -> Table:
+    """Under each interface one row a rule, in the order in which frames meet them.
+
+    Misses and errors are columns only where there are some.
+    """
+    counted = [rule.counters for item in items for rule in item.rules]
+    optional = {
+        ">MISSES": any(counters.misses for counters in counted),
+        ">ERRORS": any(counters.errors for counters in counted),
+        ">PKT/S": rates is not None,
+    }
+    shown = [column for column, wanted in optional.items() if wanted]
+    table = _table(width, "RULE", "ACTION AND TARGETS", ">PACKETS", ">BYTES", *shown)
+    for item in items:
+        table.add_row(Text(item.name, style="name"))
+        for rule in item.rules:
+            counters = rule.counters
+            last = {
+                ">MISSES": Text(count(counters.misses), style="risk" if counters.misses else ""),
+                ">ERRORS": Text(count(counters.errors), style="bad" if counters.errors else ""),
+                ">PKT/S": Text((rates or {}).get((item.name, rule.object, rule.rule), "–")),
+            }
+            table.add_row(
+                Text(f"  {rule.object}/{rule.rule}"),
+                _action(rule),
+                count(counters.packets),
+                octets(counters.octets),
+                *(last[column] for column in shown),
+            )
+    return table
+
+
+def _action(rule: RuleReport) -> Text:
+    text = Text(rule.action)
+    if rule.targets:
+        text.append(" ")
+        text.append(listed(compact([t.replace(" -> ", "→") for t in rule.targets], most=3)))
+    return text
+
+
+def all_findings(report: Report) -> list[Finding]:
+    """Of all objects, worst first; what keeps an interface from running comes as a finding too."""
+    found = [finding for item in report.objects for finding in item.findings]
+    known = {(finding.interface, finding.message) for finding in found}
+    for item in report.interfaces:
+        if item.error and (item.name, item.error) not in known:
+            found.append(
+                Finding(
+                    object=listed(item.objects),
+                    reason="ApplyFailed",
+                    message=item.error,
+                    severity=Severity.STALLED,
+                    interface=item.name,
+                )
+            )
+    order = list(_SEVERITY)
+    return sorted(found, key=lambda item: order.index(item.severity))
+
+
+def findings(found: Iterable[Finding]) -> list[RenderableType]:
+    """Each finding as a line and its words below; commands in back quotes stand out."""
+    parts: list[RenderableType] = []
+    for item in found:
+        sign, style = _SEVERITY[item.severity]
+        line = Text.assemble((f" {sign} {item.reason}", style), "  ", (item.object, "name"))
+        if item.rule:
+            line.append(f"/{item.rule}")
+        if item.interface:
+            line.append(f" on {item.interface}")
+        parts += [line, Padding(with_commands(item.message), (0, 0, 0, 3))]
+    return parts
+
+
+def with_commands(message: str) -> Text:
+    """The sentence with what stands in back quotes as a command."""
+    text = Text()
+    for number, part in enumerate(re.split(r"`([^`]*)`", message)):
+        text.append(part, style="command" if number % 2 else "")
+    return text
+
+
+def _table(width: int, *columns: str) -> Table:
+    """Columns that start with `>` hold numbers, which are never cut or wrapped."""
+    gap = 2 if width >= WIDE else 1
+    table = Table(box=None, pad_edge=False, header_style="head", padding=(0, gap, 0, 0))
+    for column in columns:
+        title = column.removeprefix(">")
+        lists = title in ("ACTION AND TARGETS", "INTERFACES")
+        table.add_column(
+            title,
+            justify="right" if column.startswith(">") else "left",
+            no_wrap=not lists,
+            min_width=len(title),
+            overflow="fold",
+        )
+    return table

@@ -1,0 +1,156 @@
+"""Configuration of one process: what options and environment say, checked once, frozen.
+
+Called by the commands in `cli/`. The only module that reads the environment; everything else is
+given a `Settings`.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from xdpredirect.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One host: a network namespace, its bpffs directory and its state directory."""
+
+    bpffs: Path = Path("/sys/fs/bpf/xdpredirect")
+    """Directory in a mounted bpffs that holds our pins, and nothing else."""
+
+    state_dir: Path = Path("/var/lib/xdpredirect")
+    """Objects, the copies that were applied last, compiled programs, the lock and status.json."""
+
+    files: Path = Path("/var/lib/xdpredirect/objects")
+    """Directory of wanted objects. `read` makes it `<state_dir>/objects` unless it is given."""
+
+    compiler_python: str = "/usr/bin/python3"
+    """Interpreter that can import bcc (Debian's python3-bpfcc belongs to /usr/bin/python3)."""
+
+    node_labels: tuple[tuple[str, str], ...] = ()
+    """Labels of this machine, sorted by key; nodeSelector is held against them."""
+
+    attach: str = "link"
+    """`link`: pinned bpf_link. `netlink`: IFLA_XDP, for kernels or tools that know no links."""
+
+    resync_seconds: float = 30.0
+    """The agent looks at everything this often even when nothing was announced."""
+
+    log: str = "text"
+    """Log format: `text` or `json`, one line a record, to standard error."""
+
+    @property
+    def owns_store(self) -> bool:
+        """Whether the wanted objects are those that `xdpredirect apply` keeps."""
+        return self.files == self.state_dir / "objects"
+
+
+class Option(NamedTuple):
+    """One setting as people write it. `default` is for reading, in help texts and docs."""
+
+    field: str
+    flag: str
+    metavar: str
+    default: str
+    help: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable of the same meaning."""
+        return "XDPREDIRECT_" + self.flag.removeprefix("--").replace("-", "_").upper()
+
+
+OPTIONS = (
+    Option("bpffs", "--bpffs", "DIR", "/sys/fs/bpf/xdpredirect", "where maps and programs live"),
+    Option("state_dir", "--state-dir", "DIR", "/var/lib/xdpredirect", "objects, cache and lock"),
+    Option("files", "--files", "DIR", "STATE_DIR/objects", "directory of objects to follow"),
+    Option(
+        "compiler_python",
+        "--compiler-python",
+        "FILE",
+        "/usr/bin/python3",
+        "interpreter that has python3-bpfcc",
+    ),
+    Option("node_labels", "--node-labels", "K=V,...", "none", "labels for nodeSelector"),
+    Option("attach", "--attach", "link|netlink", "link", "how programs are attached"),
+    Option("resync_seconds", "--resync-seconds", "SECONDS", "30", "agent: look at all this often"),
+    Option("log", "--log", "text|json", "text", "format of the log on standard error"),
+)
+
+
+def read(given: Mapping[str, str], environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from options (`given`, by field name), then environment, then defaults.
+
+    An empty value counts as not given. Raises InvalidInput with one line per wrong value.
+    """
+    source = os.environ if environ is None else environ
+    values: dict[str, object] = {}
+    problems: list[str] = []
+    for option in OPTIONS:
+        text, name = given.get(option.field, ""), option.flag
+        if not text:
+            text, name = source.get(option.variable, ""), option.variable
+        if not text:
+            continue
+        try:
+            values[option.field] = _PARSERS[option.field](text)
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise InvalidInput(tuple(problems))
+    state_dir = values.get("state_dir", Settings().state_dir)
+    assert isinstance(state_dir, Path)
+    values.setdefault("files", state_dir / "objects")
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def labels(text: str) -> tuple[tuple[str, str], ...]:
+    """`k=v,k2=v2` as sorted pairs; ValueError says which part is not one."""
+    found: dict[str, str] = {}
+    for part in filter(None, (item.strip() for item in text.split(","))):
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise ValueError(f"{part!r} is not a label; write key=value, separated by commas")
+        if found.setdefault(key, value) != value:
+            raise ValueError(f"label {key!r} is given twice, as {found[key]!r} and {value!r}")
+    return tuple(sorted(found.items()))
+
+
+def _directory(text: str) -> Path:
+    path = Path(text)
+    if not path.is_absolute():
+        path = Path.cwd() / path
+    return Path(os.path.normpath(path))
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number; write seconds, such as 30") from None
+    if not 0.1 <= value <= 86400:
+        raise ValueError(f"{text} is out of range; write 0.1 to 86400 seconds")
+    return value
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"{text!r} is unknown; write {' or '.join(choices)}")
+        return text
+
+    return parse
+
+
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "bpffs": _directory,
+    "state_dir": _directory,
+    "files": _directory,
+    "compiler_python": str,
+    "node_labels": labels,
+    "attach": _one_of("link", "netlink"),
+    "resync_seconds": _seconds,
+    "log": _one_of("text", "json"),
+}
