@@ -103,6 +103,7 @@ def wanted_settings(
             continue
         for setting in (
             *_ingress(usage, host),
+            *_tx_on_veth(usage, prepared, host),
             *(s for link in _receivers(usage) for s in _transmit(link, prepared, host)),
         ):
             if setting.knob == PASS_PROGRAM and setting.ifindex in carrying:
@@ -168,12 +169,19 @@ def _ingress(usage: Usage, host: Host) -> Iterator[Setting]:
         yield from _settings(link, [PROMISCUOUS], on=True)
 
 
+def _tx_on_veth(usage: Usage, prepared: set[tuple[int, str]], host: Host) -> Iterator[Setting]:
+    """TX wakes the peer only if it has a program of its own; GRO does not help."""
+    peer = peer_of(usage.interface, host)
+    if not usage.tx or usage.mode is not XdpMode.NATIVE or peer is None:
+        return
+    if peer.xdp_prog_id == 0 or (peer.ifindex, PASS_PROGRAM) in prepared:
+        yield from _settings(peer, [PASS_PROGRAM], on=True)
+
+
 def _receivers(usage: Usage) -> Iterator[Link]:
     """Links that native XDP transmits through."""
     if usage.mode is not XdpMode.NATIVE:
         return
-    if usage.tx and usage.interface.kind == "veth":
-        yield usage.interface
     for target in usage.targets:
         if target.link is not None:
             yield target.link

@@ -67,11 +67,28 @@ def test_a_veth_whose_peer_is_down_says_so() -> None:
     assert "`ip link set p0 up`" in finding.message
 
 
-def test_tx_on_a_veth_needs_its_peer() -> None:
-    (finding,) = check(ingress=V, tx=True)
-    assert (finding.reason, finding.severity) == ("TargetCannotTransmit", STALLED)
-    assert check(ingress=replace(V, features=ALL), tx=True) == ()
-    assert check(ingress=V) == ()
+FAR = replace(V, lower_here=False)
+RUNS = replace(P, xdp_mode=NATIVE, xdp_prog_id=3)
+
+
+@pytest.mark.parametrize(
+    ("description", "ingress", "peer", "expected"),
+    [
+        ("nothing there", V, P, [("TargetCannotTransmit", STALLED)]),
+        ("GRO alone", replace(V, features=ALL), P, [("TargetCannotTransmit", STALLED)]),
+        ("a program", replace(V, features=ALL), RUNS, []),
+        ("elsewhere, nothing", FAR, P, [("TargetCannotTransmit", STALLED)]),
+        ("elsewhere", replace(FAR, features=ALL), P, [("PeerUnreadable", Severity.INFO)]),
+        ("a NIC", IN, P, []),
+    ],
+)
+def test_tx_on_a_veth_needs_a_program_at_its_peer(
+    description: str, ingress: Link, peer: Link, expected: list[tuple[str, Severity]]
+) -> None:
+    result = check(ingress=ingress, others=(peer,), tx=True)
+    about_tx = [f for f in result if f.message.startswith("TX")]
+    assert [(f.reason, f.severity) for f in about_tx] == expected, description
+    assert not [f for f in check(ingress=ingress, others=(peer,)) if f.message.startswith("TX")]
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,13 @@ def test_the_peer_of_a_veth_target_gets_gro() -> None:
     assert not {s for s in wanted(use(NIC, targets=to(far)), far) if s[0] != 2}
 
 
+def test_tx_on_a_veth_gets_a_program_at_the_peer() -> None:
+    assert (6, PASS_PROGRAM, True) in wanted(use(V, tx=True), P)
+    assert (6, PASS_PROGRAM, True) not in wanted(use(V, XdpMode.GENERIC, tx=True), P)
+    own = replace(P, xdp_prog_id=9)
+    assert (6, PASS_PROGRAM, True) not in wanted(use(V, tx=True), own)
+
+
 def test_gro_on_wins() -> None:
     usages = [
         use(P, XdpMode.GENERIC, redirects=True),

@@ -19,11 +19,7 @@ _UNUSABLE = ("DeviceMissing", "TargetCannotTransmit")
 def check_targets(usage: Usage, host: Host) -> Iterator[Finding]:
     """DeviceMissing, TargetDown, TargetMtuSmaller, TargetNotScatterGather and
     TargetCannotTransmit, per rule and device."""
-    if usage.tx and usage.mode is XdpMode.NATIVE and usage.interface.kind == "veth":
-        # TX on a veth needs the same of its peer as a redirect to it.
-        problem = _cannot_transmit(usage.interface, host)
-        if problem:
-            yield usage.finding("TargetCannotTransmit", Severity.STALLED, problem)
+    yield from _tx_on_veth(usage, host)
     problems = [
         (reason, target, message)
         for target in usage.targets
@@ -37,6 +33,31 @@ def check_targets(usage: Usage, host: Host) -> Iterator[Finding]:
             yield usage.unusable(reason, lost, message)
         else:
             yield usage.rule_finding(reason, Severity.DEGRADED, target.rule, message)
+
+
+def _tx_on_veth(usage: Usage, host: Host) -> Iterator[Finding]:
+    """TX puts frames into the peer's ring, but wakes the peer only when it has a program of its
+    own, and not for GRO as a redirect does (measured on 6.18: 0 of 50 with GRO, 50 of 50 with a
+    program)."""
+    link = usage.interface
+    if not usage.tx or usage.mode is not XdpMode.NATIVE or link.kind != "veth":
+        return
+    lost = f"TX on {link.name} is lost unless an XDP program is attached to its peer"
+    instead = "attach one that passes everything, or use mode Generic"
+    peer = peer_of(link, host)
+    if peer is not None:
+        if peer.xdp_mode is not XdpMode.NATIVE:
+            message = f"{lost} {peer.name}. Set `prepare: Apply`, {instead}."
+            yield usage.finding("TargetCannotTransmit", Severity.STALLED, message)
+    elif link.features is not None:
+        # What the feature tells of a peer elsewhere: it has GRO or a program, or neither.
+        either = bool(link.features & XdpFeatures.NDO_XMIT)
+        yield usage.finding(
+            "PeerUnreadable" if either else "TargetCannotTransmit",
+            Severity.INFO if either else Severity.STALLED,
+            f"{lost}, which lives in another network namespace. Look there with "
+            f"`ip link show <peer>`; if there is none, {instead}.",
+        )
 
 
 def _problems(usage: Usage, target: Target, host: Host) -> dict[str, str]:

@@ -11,7 +11,7 @@ from xdpredirect.agent.host import Host, Link, XdpMode
 from xdpredirect.agent.report import Finding, Severity
 
 # The largest MTU whose frames fit one 4 KiB page beside 256 octets of headroom, 320 of
-# skb_shared_info and 22 of Ethernet header with two VLAN tags; longer ones arrive in several buffers.
+# skb_shared_info and 22 of Ethernet header with two tags; longer ones arrive in several buffers.
 ONE_BUFFER = 4096 - 256 - 320 - 22
 
 
