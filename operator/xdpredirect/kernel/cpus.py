@@ -53,7 +53,7 @@ def read_irq_cpus(bus: str, sysfs: Path, procfs: Path) -> tuple[int, ...]:
     cpus: set[int] = set()
     for irq in irqs:
         # An interrupt without an action is not in use.
-        actions = _read(sysfs / "kernel/irq" / irq / "actions")
+        actions = _read(sysfs / "kernel/irq" / irq / "actions").strip()
         if actions and not _CONTROL_IRQ.search(actions):
             cpus.update(parse_cpu_list(_read(procfs / "irq" / irq / "effective_affinity_list")))
     return tuple(sorted(cpus))
