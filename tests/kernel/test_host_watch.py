@@ -2,6 +2,7 @@
 
 import os
 import select
+import socket
 import threading
 from collections.abc import Callable
 
@@ -22,7 +23,7 @@ def readable(watch: LinkWatch, seconds: float) -> bool:
 
 def drained(watch: LinkWatch) -> None:
     """Until all is quiet: the kernel reports some changes a moment later."""
-    while readable(watch, 0.3):
+    while readable(watch, 0.15):
         watch.drain()
 
 
@@ -84,8 +85,11 @@ def test_more_events_than_the_socket_holds(lab: Lab) -> None:
     dut = lab.host("dut")
     dut.ip("link", "add", "x0", "type", "veth", "peer", "x1")
     flood = "\n".join(f"link set x0 mtu {1000 + n % 2}" for n in range(3000))
-    with dut.enter(), LinkWatch() as watch:
+    with dut.enter(), LinkWatch() as watch, LinkWatch() as twin:
         dut.run(["ip", "-batch", "-"], stdin=flood)
+        copy = os.dup(twin.filenos()[0])
+        with socket.socket(fileno=copy) as raw, pytest.raises(OSError, match="No buffer space"):
+            raw.recv(16)
         assert watch.drain()
         drained(watch)
         assert not watch.drain()

@@ -10,8 +10,10 @@ from pathlib import Path
 from xdpredirect.agent.host import Cpu
 
 _CPUS = "devices/system/cpu"
-# Names of the interrupts of a NIC that carry no frames: virtio, mlx5, ice and i40e, ena, bnxt.
-_CONTROL_IRQ = re.compile(r"config|async|misc|mgmnt|control|event|fault|link|ptp", re.IGNORECASE)
+# Actions of a NIC's interrupts that carry no frames: virtio, mlx5, ice and i40e, ena. The name of
+# the interface may be part of an action, so a word for a queue outweighs these.
+_CONTROL_IRQ = re.compile(r"config|async|misc|mgmnt|control|event|fault|ptp", re.IGNORECASE)
+_QUEUE_IRQ = re.compile(r"rx|tx|input|output|comp\d|queue", re.IGNORECASE)
 
 
 def read_cpus(sysfs: Path, kubelet_state: Path) -> tuple[Cpu, ...]:
@@ -54,7 +56,7 @@ def read_irq_cpus(bus: str, sysfs: Path, procfs: Path) -> tuple[int, ...]:
     for irq in irqs:
         # An interrupt without an action is not in use.
         actions = _read(sysfs / "kernel/irq" / irq / "actions").strip()
-        if actions and not _CONTROL_IRQ.search(actions):
+        if actions and (_QUEUE_IRQ.search(actions) or not _CONTROL_IRQ.search(actions)):
             cpus.update(parse_cpu_list(_read(procfs / "irq" / irq / "effective_affinity_list")))
     return tuple(sorted(cpus))
 

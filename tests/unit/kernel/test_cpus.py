@@ -81,6 +81,27 @@ def test_interrupts_of_queues_only(machine: Path) -> None:
     assert read_irq_cpus("0000:00:00.0", machine / "sys", machine / "proc") == ()
 
 
+@pytest.mark.parametrize(
+    ("actions", "counts"),
+    [
+        ("ice-eth1-TxRx-0", True),
+        ("i40e-control0-TxRx-0", True),
+        ("ice-control0:misc", False),
+        ("virtio2-input.0", True),
+        ("virtio2-config", False),
+        ("mlx5_comp7@pci:0000:3b:00.1", True),
+        ("mlx5_async0@pci:0000:3b:00.1", False),
+        ("eth1-Tx-Rx-3", True),
+        ("ena-mgmnt@pci:0000:3b:00.1", False),
+        ("eth1", True),
+    ],
+)
+def test_actions_of_drivers(machine: Path, actions: str, counts: bool) -> None:
+    (machine / "sys/kernel/irq/42/actions").write_text(f"{actions}\n")
+    cpus = read_irq_cpus(BUS, machine / "sys", machine / "proc")
+    assert cpus == ((1, 2, 3) if counts else (1,))
+
+
 def test_numa_node(machine: Path) -> None:
     assert read_numa_node(BUS, machine / "sys") == 1
     assert read_numa_node("0000:00:00.0", machine / "sys") == -1
