@@ -106,7 +106,7 @@ class Host:
 
     def ip(self, *words: str) -> str:
         """`ip` inside the host, such as `host.ip("route", "add", "default", "via", "10.0.0.1")`."""
-        return netns.command(["ip", "-n", self.netns, *words])
+        return netns.ip(self.netns, *words)
 
     def ethtool(self, *words: str) -> str:
         """`ethtool` inside the host."""

@@ -24,6 +24,14 @@ def command(argv: Sequence[str]) -> str:
     return done.stdout
 
 
+def ip(name: str, *words: str) -> str:
+    """`ip` inside a namespace.
+
+    Not `ip -n`: that also makes a mount namespace, which fails in a plain chroot.
+    """
+    return command(["nsenter", f"--net={NETNS_DIR / name}", "ip", *words])
+
+
 def create(name: str, *, ipv6: bool) -> None:
     """A namespace with `lo` up and none of the frames that a kernel sends of its own accord.
 
@@ -32,6 +40,15 @@ def create(name: str, *, ipv6: bool) -> None:
     (no duplicate detection), but adding one makes the kernel report its multicast group.
     """
     command(["ip", "netns", "add", name])
+    try:
+        _quieten(name, ipv6=ipv6)
+        ip(name, "link", "set", "lo", "up")
+    except BaseException:
+        command(["ip", "netns", "delete", name])
+        raise
+
+
+def _quieten(name: str, *, ipv6: bool) -> None:
     with enter(NETNS_DIR / name):
         for scope in ("all", "default"):
             conf = Path("/proc/sys/net/ipv6/conf") / scope
@@ -41,18 +58,16 @@ def create(name: str, *, ipv6: bool) -> None:
                 (conf / key).write_text("0")
         # none: a link gets no address from its MAC
         Path("/proc/sys/net/ipv6/conf/default/addr_gen_mode").write_text("1")
-    command(["ip", "-n", name, "link", "set", "lo", "up"])
 
 
 def delete(name: str) -> None:
     """Removes its links first, so that the kernel frees their programs at once."""
-    for line in command(["ip", "-n", name, "-o", "link", "show"]).splitlines():
+    for line in ip(name, "-o", "link", "show").splitlines():
         device = line.split(":")[1].strip().split("@")[0]
         if device != "lo":
             # The peer of a veth that was just deleted is gone already.
-            subprocess.run(
-                ["ip", "-n", name, "link", "delete", device], capture_output=True, check=False
-            )
+            with contextlib.suppress(LabError):
+                ip(name, "link", "delete", device)
     command(["ip", "netns", "delete", name])
 
 
