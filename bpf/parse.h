@@ -194,6 +194,8 @@ inline_fn __u64 ipv6_extensions(struct packet *p, void *l3, void *end, __u64 zer
 			}
 			p->fragment |= bits & FIRST_FRAGMENT;
 		}
+		if ((void *)header + size > end)
+			return 0;
 		next = header[0];
 		offset += size;
 		/* One range for every way through a header, or the paths would multiply. */

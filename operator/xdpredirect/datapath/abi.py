@@ -45,7 +45,7 @@ _VLAN_FLAG = {
 
 
 def pack_rewrite(rewrite: Rewrite | None, device_mac: bytes) -> bytes:
-    """struct rewrite. A new destination without a new source takes the device's own address."""
+    """Struct rewrite. A new destination without a new source takes the device's own address."""
     if rewrite is None:
         return bytes(REWRITE.size)
     flags = RewriteFlag(0)
@@ -66,7 +66,7 @@ def pack_rewrite(rewrite: Rewrite | None, device_mac: bytes) -> bytes:
 
 
 def lpm_key(prefix: Prefix) -> bytes:
-    """struct lpm4_key or lpm6_key."""
+    """Struct lpm4_key or lpm6_key."""
     return U32.pack(prefix.length) + prefix.address
 
 

@@ -7,6 +7,7 @@ leads.
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
+from xdpredirect.agent.host import Link, XdpFeatures
 from xdpredirect.api.action import (
     Broadcast,
     CPUs,
@@ -22,7 +23,6 @@ from xdpredirect.api.action import (
     Tx,
 )
 from xdpredirect.api.redirect import Mode
-from xdpredirect.agent.host import Link, XdpFeatures
 from xdpredirect.datapath.abi import U32, pack_rewrite
 from xdpredirect.datapath.builder import Builder, LayoutConflict
 from xdpredirect.datapath.fields import FLOW, ROUTE, TUNNEL, Field
@@ -129,9 +129,7 @@ def _group(
     base = builder.devices([targets[owner] if owner else None for owner in owners])
     spread = _spread_word(builder, action.spread_by)
     rewrite = dressed(list(targets.values()))
-    words = [
-        f"{word(targets[m.name])} {owners.count(m.name) / 2.56:.0f}%" for m in action.members
-    ]
+    words = [f"{word(targets[m.name])} {owners.count(m.name) / 2.56:.0f}%" for m in action.members]
     return [f"GROUP({slot}, {base}, {spread}, {rewrite}, {miss})"], words
 
 
@@ -226,4 +224,3 @@ def _agree(builder: Builder, owner: str, target: Target, packed: bytes) -> None:
             f"frames to {target.link.name} are rewritten differently by a broadcast and by another "
             "rule, and the kernel keeps one egress program for a device; give both the same rewrite",
         )
-

@@ -81,4 +81,6 @@ def _encloses(outer: Prefix, inner: Prefix) -> bool:
 def _pack(shape: IndexShape, bits: int, targets: Mapping[int, int]) -> bytes:
     words = [bits >> 64 * word & 0xFFFFFFFFFFFFFFFF for word in range(shape.words)]
     slots = [targets.get(number, 0) for number in range(max(1, shape.tables))]
-    return struct.pack(f"={shape.words}Q{len(slots)}I", *words, *slots).ljust(shape.entry_size, b"\0")
+    return struct.pack(f"={shape.words}Q{len(slots)}I", *words, *slots).ljust(
+        shape.entry_size, b"\0"
+    )

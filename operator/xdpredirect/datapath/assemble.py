@@ -153,4 +153,3 @@ def _then(then: int | str, common: Mapping[str, object]) -> tuple[tuple[str, str
 
 def _config(defines: Mapping[str, object]) -> str:
     return "".join(f"#define {name} {value}\n" for name, value in sorted(defines.items()))
-

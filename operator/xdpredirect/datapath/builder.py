@@ -129,7 +129,7 @@ class Builder:
     # Devices
 
     def device_value(self, target: Target) -> bytes | None:
-        """struct bpf_devmap_val; the second half says whether the egress program runs."""
+        """Struct bpf_devmap_val; the second half says whether the egress program runs."""
         if target.link is None:
             return None
         return PAIR.pack(target.link.ifindex, target.link.ifindex in self.egress)

@@ -3,6 +3,7 @@
 bcc gets a single text, so that its process needs no access to our files.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 
@@ -24,3 +25,9 @@ def flatten(main: str, files: Mapping[str, str]) -> str:
         return _INCLUDE.sub(insert, files[name])
 
     return _INCLUDE.sub(insert, files[main])
+
+
+def sources_digest(files: Mapping[str, str]) -> str:
+    """Content address of the C files: a new version of them is a new generation."""
+    text = "".join(f"{name}\0{files[name]}\0" for name in sorted(files))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -44,7 +44,11 @@ def _shares(members: Sequence[tuple[str, int]]) -> dict[str, int]:
 def _primary(members: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
     left = _shares(members)
     ranked = sorted(
-        ((-_score(name, weight, slot), slot, name) for name, weight in members for slot in range(SLOTS))
+        (
+            (-_score(name, weight, slot), slot, name)
+            for name, weight in members
+            for slot in range(SLOTS)
+        )
     )
     owner: dict[int, str] = {}
     for _, slot, name in ranked:
@@ -61,7 +65,7 @@ def assign(members: Sequence[tuple[str, int]], alive: frozenset[str]) -> tuple[s
     if not living:
         return (None,) * SLOTS
     return tuple(
-        name if name in alive else max(living, key=lambda m: (_score(*m, slot), m[0]))[0]
+        name if name in alive else max(living, key=lambda m: (_score(m[0], m[1], slot), m[0]))[0]
         for slot, name in enumerate(_primary(ordered))
     )
 

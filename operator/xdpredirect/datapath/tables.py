@@ -134,4 +134,3 @@ def _prefixes(key: TableKey, placed: PlacedRule) -> tuple[Prefix, ...]:
         return (key,)
     groups = placed.groups or {}
     return groups.get(key, ()) if isinstance(key, str) else ()
-

@@ -1,0 +1,200 @@
+"""One pass over the machine: observe, plan, act, observe again and report.
+
+Called by `agent.loop` (again and again) and by the commands (once). A pass that fails on one
+interface goes on with the others; what it could not do is in the report.
+"""
+
+import errno
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xdpredirect.agent.act import Actor
+from xdpredirect.agent.actions import Action
+from xdpredirect.agent.counters import read_counters
+from xdpredirect.agent.desired import Desired, DesiredInterface, desire
+from xdpredirect.agent.effective import Effective, effective
+from xdpredirect.agent.findings import findings as check
+from xdpredirect.agent.host import Host
+from xdpredirect.agent.observe import claim, observe
+from xdpredirect.agent.observed import Observed, ObservedInterface
+from xdpredirect.agent.pins import Pins
+from xdpredirect.agent.plan import plan_interface, plan_removal, plan_renames
+from xdpredirect.agent.preparer import Preparer
+from xdpredirect.agent.report import Finding, Report
+from xdpredirect.agent.store import Key, Store, key_of
+from xdpredirect.agent.summary import summarise
+from xdpredirect.agent.usages import usages
+from xdpredirect.data import data_dir
+from xdpredirect.datapath.source import sources_digest
+from xdpredirect.errors import ForeignProgram, XdpRedirectError
+from xdpredirect.kernel.bpf import foreign_program_name
+from xdpredirect.kernel.compile import Compiler
+from xdpredirect.kernel.host import observe_host
+from xdpredirect.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a pass did, or would do, and how things stand after it."""
+
+    report: Report
+    actions: tuple[object, ...]
+    failures: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Pass:
+    """What one pass gathers on its way."""
+
+    dry_run: bool
+    actions: list[object] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+class MachineAgent:
+    """The agent of one network namespace; keeps in memory only what saves reading again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pins = Pins(settings.bpffs)
+        files = {path.name: path.read_text() for path in data_dir("bpf").glob("*.[ch]")}
+        self._sources = sources_digest(files)
+        self._actor = Actor(
+            pins=self._pins,
+            compiler=Compiler(settings.compiler_python, settings.state_dir / "cache"),
+            sources=files,
+            by_link=settings.attach == "link",
+        )
+        self.store = Store(settings.state_dir, settings.files)
+        self._preparer = Preparer(settings.state_dir, self._pins)
+        self._carrier_changes: dict[int, int] = {}
+
+    def observe_report(self) -> Report:
+        """How things stand; changes nothing."""
+        host, seen, chosen, desired = self._look()
+        return self._report(host, seen, chosen, desired, {})
+
+    def converge(self, dry_run: bool = False) -> Outcome:
+        """Make the kernel as the objects want it."""
+        run = _Pass(dry_run)
+        if not dry_run:
+            claim(self._pins)
+        host, seen, chosen, desired = self._look()
+        if self._rename(run, host, seen):
+            host, seen, chosen, desired = self._look()
+        wants = usages(desired, {o.name: o for o in chosen.redirects}, self._carrier_changes)
+        run.actions += self._preparer.before(wants, host, dry_run)
+        for name, item in desired.interfaces.items():
+            self._converge_interface(run, item, seen.interfaces.get(name), seen)
+        for name, there in seen.interfaces.items():
+            if name not in desired.interfaces and not _waits(there, host, chosen):
+                self._perform(run, name, plan_removal(there))
+        run.actions += self._preparer.after(wants, host, dry_run)
+        if not dry_run:
+            host, seen, chosen, desired = self._look()
+            self._record(chosen, run)
+        report = self._report(host, seen, chosen, desired, run.failures)
+        return Outcome(
+            report=report,
+            actions=tuple(run.actions),
+            failures=tuple(f"{name}: {words}" for name, words in sorted(run.failures.items())),
+        )
+
+    def _look(self) -> tuple[Host, Observed, Effective, Desired]:
+        host = observe_host(dict(self._settings.node_labels))
+        seen = observe(self._pins, host, self._actor.written)
+        wanted, applied = self.store.read_all().objects, self.store.applied()
+        chosen = effective(
+            wanted.redirects,
+            wanted.address_sets,
+            {o.name: o for o in applied.redirects},
+            {s.name: s for s in applied.address_sets},
+        )
+        return host, seen, chosen, desire(chosen.redirects, chosen.sets, host, seen, self._sources)
+
+    def _rename(self, run: _Pass, host: Host, seen: Observed) -> bool:
+        actions = plan_renames(seen, {link.ifindex: link.name for link in host.links})
+        if actions:
+            self._perform(run, "renamed interfaces", actions)
+        return bool(actions) and not run.dry_run
+
+    def _converge_interface(
+        self, run: _Pass, item: DesiredInterface, there: ObservedInterface | None, seen: Observed
+    ) -> None:
+        link = item.wanted.link
+        holder = link.xdp_prog_id
+        if holder and holder not in _ours(there, seen):
+            error = ForeignProgram(link.name, holder, foreign_program_name(holder))
+            run.failures[link.name] = str(error)
+            return
+        if there is None or not there.attached_to:
+            self._carrier_changes[link.ifindex] = link.carrier_changes
+        self._perform(run, link.name, plan_interface(item.wanted, item.layout, there))
+        if link.name not in run.failures and not run.dry_run:
+            self._actor.remember(link.name, item.layout)
+
+    def _perform(self, run: _Pass, name: str, actions: tuple[Action, ...]) -> None:
+        for action in actions:
+            try:
+                if not run.dry_run:
+                    self._actor.perform(action)
+            except XdpRedirectError as error:
+                run.failures[name] = str(error)
+                return
+            except OSError as error:
+                run.failures[name] = f"{action}: {errno.errorcode.get(error.errno or 0, error)}"
+                return
+            run.actions.append(action)
+
+    def _record(self, chosen: Effective, run: _Pass) -> None:
+        """Objects that were carried out everywhere become the applied ones."""
+        objects = self.store.read_all().objects
+        failed = bool(run.failures)
+        documents = [
+            d
+            for d in objects.documents
+            if not failed and not (d["kind"] == "XdpRedirect" and key_of(d).name in chosen.paused)
+        ]
+        self.store.mark_applied(documents)
+        if not failed:
+            there = {key_of(d) for d in objects.documents}
+            in_use = {
+                Key("XdpAddressSet", name)
+                for finding in chosen.findings
+                for name in chosen.sets
+                if finding.reason == "AddressSetMissing" and f" {name} " in finding.message
+            }
+            gone = {key_of(d) for d in self.store.applied().documents} - there - in_use
+            self.store.forget_applied(gone)
+
+    def _report(
+        self,
+        host: Host,
+        seen: Observed,
+        chosen: Effective,
+        desired: Desired,
+        failures: Mapping[str, str],
+    ) -> Report:
+        wanted = self.store.read_all().objects.redirects
+        applied = {o.name: o.generation for o in self.store.applied().redirects}
+        wants = usages(desired, {o.name: o for o in chosen.redirects}, self._carrier_changes)
+        found: list[Finding] = [*chosen.findings, *desired.findings, *check(wants, host)]
+        counters = {
+            name: read_counters(self._pins, name, item.layout.slots.values())
+            for name, item in desired.interfaces.items()
+        }
+        return summarise(wanted, applied, desired, seen, host, found, counters, failures)
+
+
+def _ours(there: ObservedInterface | None, seen: Observed) -> set[int]:
+    programs = {g.program for g in there.generations.values()} if there else set()
+    return programs | set(seen.pass_programs.values())
+
+
+def _waits(there: ObservedInterface, host: Host, chosen: Effective) -> bool:
+    """Whether the directory of a device that is gone is kept for its return: its counters then
+    go on where they stopped."""
+    if any(link.name == there.name for link in host.links):
+        return False
+    active = {o.name for o in chosen.redirects if o.spec.state != "Detached"}
+    return any(owner in active for owner, _ in there.slots.values())

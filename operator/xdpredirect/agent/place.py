@@ -1,0 +1,171 @@
+"""One object on one interface: what its device names, CPUs and address sets stand for there.
+
+Pure; called by `agent.resolve`. Names that stand for nothing become findings; the rule stays, and
+its frames take `onMiss`.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from xdpredirect.agent.host import Host, Link
+from xdpredirect.agent.report import Finding, Severity
+from xdpredirect.agent.select import choose_cpus, links_of, named, selects_link
+from xdpredirect.api.action import (
+    Broadcast,
+    CPUs,
+    CPUTable,
+    DeviceGroup,
+    DeviceTable,
+    ToDevice,
+)
+from xdpredirect.api.match import Prefix
+from xdpredirect.api.redirect import Protect, Rule, XdpAddressSet, XdpRedirect
+from xdpredirect.datapath.wanted import PlacedObject, PlacedRule, Target
+
+
+class Placer:
+    """Places objects and gathers findings on the way."""
+
+    def __init__(self, sets: Mapping[str, XdpAddressSet], host: Host) -> None:
+        self._sets, self._host = sets, host
+        self._findings: list[Finding] = []
+
+    def take_findings(self) -> list[Finding]:
+        """Findings since the last call."""
+        found, self._findings = self._findings, []
+        return found
+
+    def place(self, redirect: XdpRedirect, link: Link) -> PlacedObject | None:
+        """The object's rules for this interface; None when a set that it needs is unknown, so
+        that a rule never loses the condition that narrows it."""
+        missing = sorted(set_names(redirect) - self._sets.keys())
+        if missing:
+            self._note(
+                redirect.name,
+                "AddressSetMissing",
+                f"XdpAddressSet {missing[0]} does not exist; create it, the object waits for it",
+                link.name,
+                Severity.STALLED,
+            )
+            return None
+        rules = tuple(
+            self._rule(redirect, rule, link)
+            for rule in redirect.spec.rules
+            if not rule.match.interfaces or named(link, rule.match.interfaces)
+        )
+        spec = redirect.spec
+        return PlacedObject(
+            name=redirect.name,
+            generation=redirect.generation,
+            protect=spec.protect if isinstance(spec.protect, Protect) else Protect(spec.protect),
+            rules=rules,
+        )
+
+    def _rule(self, redirect: XdpRedirect, rule: Rule, link: Link) -> PlacedRule:
+        action = rule.action
+        cpus: tuple[int, ...] = ()
+        if isinstance(action, CPUs):
+            cpus = choose_cpus(action, link, self._host)
+            if not cpus:
+                self._note(
+                    redirect.name,
+                    "NoCpu",
+                    f"rule {rule.name} finds no CPU on this machine; widen cpus.set or cpus.auto",
+                    link.name,
+                    Severity.STALLED,
+                    rule.name,
+                )
+        groups = None
+        if isinstance(action, DeviceTable | CPUTable) and action.address_set:
+            groups = dict(self._sets[action.address_set].groups)
+            for name in sorted({str(e.key) for e in action.entries} - groups.keys()):
+                self._note(
+                    redirect.name,
+                    "GroupMissing",
+                    f"XdpAddressSet {action.address_set} has no group {name}; add it, or remove "
+                    f"the entry from rule {rule.name}",
+                    link.name,
+                    Severity.DEGRADED,
+                    rule.name,
+                )
+        return PlacedRule(
+            rule=rule,
+            devices={name: self._targets(redirect, name) for name in device_names(rule)},
+            cpus=cpus,
+            source=self._members(rule.match.source_address_sets),
+            destination=self._members(rule.match.destination_address_sets),
+            groups=groups,
+        )
+
+    def _members(self, names: Iterable[str]) -> tuple[Prefix, ...]:
+        sets = [self._sets[name].prefixes for name in names]
+        return sets[0] if len(sets) == 1 else tuple(p for prefixes in sets for p in prefixes)
+
+    def _targets(self, redirect: XdpRedirect, name: str) -> tuple[Target, ...]:
+        """Never empty: a device that the machine lacks is a target without a link."""
+        entry = next((d for d in redirect.spec.devices if d.name == name), None)
+        rewrite = entry.rewrite if entry else None
+        links: tuple[Link, ...] = ()
+        if entry and entry.select:
+            for term in entry.select:
+                links = links_of((term,), self._host)
+                if links:
+                    break
+        else:
+            links = tuple(
+                link
+                for link in sorted(self._host.links, key=lambda link: link.ifindex)
+                if name == link.name or name in link.alt_names
+            )[:1]
+        if not links:
+            return (Target(name=name, link=None, rewrite=rewrite),)
+        return tuple(Target(name=name, link=link, rewrite=rewrite) for link in links)
+
+    def _note(
+        self,
+        owner: str,
+        reason: str,
+        message: str,
+        interface: str,
+        severity: Severity,
+        rule: str = "",
+    ) -> None:
+        self._findings.append(
+            Finding(
+                object=owner,
+                reason=reason,
+                message=message,
+                severity=severity,
+                interface=interface,
+                rule=rule,
+            )
+        )
+
+
+def device_names(rule: Rule) -> tuple[str, ...]:
+    """Names of the devices that a rule sends to, each once."""
+    match rule.action:
+        case ToDevice(name=name):
+            return (name,)
+        case DeviceGroup(members=members):
+            return tuple(dict.fromkeys(member.name for member in members))
+        case DeviceTable(entries=entries):
+            return tuple(dict.fromkeys(entry.device for entry in entries))
+        case Broadcast(devices=devices):
+            return devices
+        case CPUs(then=then) if then.device is not None:
+            return (then.device,)
+        case _:
+            return ()
+
+
+def set_names(redirect: XdpRedirect) -> set[str]:
+    """Names of the address sets that an object needs."""
+    names: set[str] = set()
+    for rule in redirect.spec.rules:
+        names |= {*rule.match.source_address_sets, *rule.match.destination_address_sets}
+        if isinstance(rule.action, DeviceTable | CPUTable) and rule.action.address_set:
+            names.add(rule.action.address_set)
+    return names
+
+
+__all__ = ["Placer", "device_names", "selects_link", "set_names"]

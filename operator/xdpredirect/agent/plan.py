@@ -1,0 +1,240 @@
+"""The plan: what to do so that the kernel runs what is wanted. Pure and total.
+
+Every prefix of a plan leaves a working datapath behind, and planning again after it leads to the
+same end: maps are filled before the program that reads them is attached, new entries come before
+the swap, old ones go after it, and a generation counts only once its main program is pinned.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from xdpredirect.agent.actions import (
+    Action,
+    Attach,
+    CreateInterface,
+    CreateMap,
+    DeleteEntries,
+    Detach,
+    FreeSlots,
+    LoadProgram,
+    NameSlots,
+    PutEntries,
+    RemoveGeneration,
+    RemoveInterface,
+    RenameInterface,
+    Swap,
+)
+from xdpredirect.agent.host import XdpMode
+from xdpredirect.agent.observed import Observed, ObservedGeneration, ObservedInterface, ObservedMap
+from xdpredirect.api.redirect import Mode
+from xdpredirect.datapath.abi import U32
+from xdpredirect.datapath.builder import MapWanted
+from xdpredirect.datapath.layout import Layout
+from xdpredirect.datapath.mapspec import MapType
+from xdpredirect.datapath.wanted import WantedInterface
+
+MAIN = "redirect"
+_GENERATION_KEY = U32.pack(0)
+_EMPTY = ObservedInterface(name="", counters=False, slots={}, generations={})
+_REFERRING = {"lpm4": 1, "lpm6": 1, "keys": 1, "spread": 1, "live": 1, "generation": 2}
+"""Maps whose values name entries of other maps are written after those."""
+
+
+def plan_renames(observed: Observed, names: Mapping[int, str]) -> tuple[Action, ...]:
+    """Directories follow their devices. `names` maps ifindexes to today's names."""
+    moves = {
+        seen.name: names[seen.attached_to]
+        for seen in observed.interfaces.values()
+        if seen.attached_to in names and names[seen.attached_to] != seen.name
+    }
+    # Through a name that no interface can have, so that two devices may have exchanged theirs.
+    away = [RenameInterface(interface=old, to=f"{old} moving") for old in sorted(moves)]
+    in_the_way = [
+        action
+        for name in sorted(set(moves.values()) - moves.keys())
+        if name in observed.interfaces
+        for action in plan_removal(observed.interfaces[name])
+    ]
+    there = [
+        RenameInterface(interface=f"{old} moving", to=new) for old, new in sorted(moves.items())
+    ]
+    return (*away, *in_the_way, *there)
+
+
+def plan_interface(
+    wanted: WantedInterface, layout: Layout, seen: ObservedInterface | None
+) -> tuple[Action, ...]:
+    """Actions for one interface that has objects. `layout` was made with `seen`'s slots."""
+    return tuple(_plan(wanted, layout, seen or _EMPTY))
+
+
+def plan_removal(seen: ObservedInterface) -> tuple[Action, ...]:
+    """Actions for an interface that has none any more: detach first, then clear."""
+    actions: list[Action] = []
+    if seen.attached_to or seen.dead_link:
+        actions.append(_detach(seen))
+    actions += (
+        RemoveGeneration(interface=seen.name, generation=digest)
+        for digest in sorted(seen.generations)
+    )
+    return (*actions, RemoveInterface(interface=seen.name))
+
+
+def _detach(seen: ObservedInterface) -> Detach:
+    return Detach(
+        interface=seen.name,
+        ifindex=seen.attached_to,
+        program=seen.running,
+        generic=seen.mode is XdpMode.GENERIC,
+    )
+
+
+def _plan(wanted: WantedInterface, layout: Layout, seen: ObservedInterface) -> Iterator[Action]:
+    name = wanted.link.name
+    if not seen.counters:
+        yield CreateInterface(interface=name)
+    new_slots = {
+        slot: rule
+        for rule, slot in sorted(layout.slots.items(), key=lambda item: item[1])
+        if seen.slots.get(slot) != rule
+    }
+    if new_slots:
+        yield NameSlots(interface=name, slots=new_slots)
+    generation = seen.generations.get(layout.digest)
+    whole = generation if generation is not None and generation.program else None
+    if whole is None:
+        if generation is not None:
+            yield RemoveGeneration(interface=name, generation=layout.digest)
+        yield from _create(name, layout)
+    else:
+        yield from _fill(name, layout, whole)
+    yield from _attach(wanted, layout, seen, whole)
+    if whole is not None:
+        yield from _clear(name, layout, whole)
+    yield from (
+        RemoveGeneration(interface=name, generation=digest)
+        for digest in sorted(seen.generations)
+        if digest != layout.digest
+    )
+    unused = tuple(sorted(set(seen.slots) - set(layout.slots.values())))
+    if unused:
+        yield FreeSlots(interface=name, slots=unused)
+
+
+def _create(name: str, layout: Layout) -> Iterator[Action]:
+    for wanted in layout.maps:
+        yield CreateMap(interface=name, generation=layout.digest, spec=wanted.spec)
+    for program in layout.programs:
+        if program.name != MAIN:
+            yield _load(name, layout, program.name)
+    for wanted in sorted(layout.maps, key=_order):
+        entries = wanted.entries
+        if wanted.spec.name == "generation":
+            entries = {_GENERATION_KEY: U32.pack(1)}
+        if entries:
+            yield _put(name, layout, wanted, entries)
+    yield _load(name, layout, MAIN)
+
+
+def _load(name: str, layout: Layout, program: str) -> LoadProgram:
+    return LoadProgram(
+        interface=name,
+        generation=layout.digest,
+        program=next(p for p in layout.programs if p.name == program),
+        maps=layout.maps,
+        frags=layout.frags,
+    )
+
+
+def _put(
+    name: str, layout: Layout, wanted: MapWanted, entries: Mapping[bytes, bytes]
+) -> PutEntries:
+    return PutEntries(
+        interface=name,
+        generation=layout.digest,
+        map=wanted.spec.name,
+        entries=entries,
+        program=wanted.program,
+    )
+
+
+def _order(wanted: MapWanted) -> tuple[int, int]:
+    return _REFERRING.get(wanted.spec.name, 0), wanted.number
+
+
+def _fill(name: str, layout: Layout, seen: ObservedGeneration) -> Iterator[Action]:
+    """New and changed entries, targets before what refers to them."""
+    changed = False
+    for wanted in sorted(layout.maps, key=_order):
+        there = seen.maps[wanted.spec.name]
+        if wanted.spec.name == "generation":
+            if changed:
+                yield _put(name, layout, wanted, _raised(there))
+            continue
+        entries = _differing(wanted, there)
+        if entries:
+            changed = changed or wanted.spec.type is MapType.LPM_TRIE
+            yield _put(name, layout, wanted, entries)
+
+
+def _differing(wanted: MapWanted, there: ObservedMap) -> dict[bytes, bytes]:
+    if there.entries is None or wanted.entries is there.entries:
+        return {}
+    seen = there.entries
+    return {key: value for key, value in wanted.entries.items() if seen.get(key) != value}
+
+
+def _raised(there: ObservedMap) -> dict[bytes, bytes]:
+    """The next generation of the address index: empties the caches of every CPU."""
+    (now,) = U32.unpack((there.entries or {}).get(_GENERATION_KEY, U32.pack(0)))
+    return {_GENERATION_KEY: U32.pack(now % 0xFFFFFFFF + 1)}
+
+
+def _clear(name: str, layout: Layout, seen: ObservedGeneration) -> Iterator[Action]:
+    """Entries that are not wanted any more; array slots are zeroed."""
+    for wanted in sorted(layout.maps, key=_order, reverse=True):
+        there = seen.maps[wanted.spec.name].entries
+        if there is None or there is wanted.entries or wanted.spec.name == "generation":
+            continue
+        stale = [key for key in there if key not in wanted.entries]
+        if wanted.spec.type is MapType.ARRAY:
+            zero = bytes(wanted.spec.value_size)
+            entries = {key: zero for key in stale if there[key] != zero}
+            if entries:
+                yield _put(name, layout, wanted, entries)
+        elif stale:
+            yield DeleteEntries(
+                interface=name, generation=layout.digest, map=wanted.spec.name, keys=tuple(stale)
+            )
+            if wanted.spec.type is MapType.LPM_TRIE:
+                generation = next(m for m in layout.maps if m.spec.name == "generation")
+                raised = _raised(seen.maps["generation"])
+                (number,) = U32.unpack(raised[_GENERATION_KEY])
+                # Above what an addition in the same plan raised it to.
+                yield _put(name, layout, generation, {_GENERATION_KEY: U32.pack(number + 1)})
+
+
+def _attach(
+    wanted: WantedInterface,
+    layout: Layout,
+    seen: ObservedInterface,
+    whole: ObservedGeneration | None,
+) -> Iterator[Action]:
+    name, ifindex = wanted.link.name, wanted.link.ifindex
+    generic = {Mode.NATIVE: False, Mode.GENERIC: True, Mode.AUTO: None}[wanted.mode]
+    misplaced = seen.attached_to not in (0, ifindex)
+    wrong_mode = generic is not None and seen.mode is (
+        XdpMode.NATIVE if generic else XdpMode.GENERIC
+    )
+    if seen.attached_to == ifindex and not wrong_mode:
+        if whole is None or seen.running != whole.program:
+            yield Swap(
+                interface=name,
+                generation=layout.digest,
+                ifindex=ifindex,
+                old_program=seen.running,
+                generic=seen.mode is XdpMode.GENERIC,
+            )
+        return
+    if misplaced or wrong_mode or seen.dead_link:
+        yield _detach(seen)
+    yield Attach(interface=name, generation=layout.digest, ifindex=ifindex, generic=generic)
