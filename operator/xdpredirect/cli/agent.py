@@ -4,6 +4,7 @@ import click
 
 from xdpredirect.agent.lock import hold
 from xdpredirect.cli.exits import EXIT_CODES
+from xdpredirect.cli.logs import log_to_stderr
 from xdpredirect.cli.options import GENERAL, settings_options
 from xdpredirect.cli.runtime import Runtime
 from xdpredirect.settings import Settings
@@ -21,5 +22,6 @@ def agent(runtime: Runtime, /, settings: Settings) -> int:
 
     Without --files it follows what `xdpredirect apply` keeps, and apply waits for it.
     """
+    log_to_stderr(settings.log)
     with hold(settings.state_dir, settings.bpffs, settings.files):
         return runtime.machine().run_agent(settings)

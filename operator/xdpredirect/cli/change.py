@@ -94,7 +94,7 @@ def _owner(settings: Settings, error: Locked, waited: float) -> Holder | None:
     elif owner.files != settings.state_dir / "objects":
         raise Locked(
             str(settings.state_dir),
-            f"{owner}, which follows {owner.files}: change the objects there, or",
+            f"{owner}, which follows {owner.files} (put the objects there)",
         )
     return owner
 

@@ -228,7 +228,7 @@ def abilities(link: Link) -> dict[str, bool | None]:
 def advice(link: Link) -> str:
     """What to do when a link cannot be a target; empty when it can, or nothing is known."""
     able = abilities(link)
-    if able["target"] is not False or link.kind in ("", "loopback") and not link.driver:
+    if able["target"] is not False or not link.driver:
         return ""
     if link.kind == "veth":
         return (
@@ -236,5 +236,8 @@ def advice(link: Link) -> str:
             "in the peer's namespace, `ethtool -K PEER gro on`"
         )
     if able["native"] is False:
-        return f"{link.name} has no native XDP: use `mode: Auto` or `mode: Generic` there"
-    return f"{link.name} cannot be a target of native redirects: choose another device"
+        return f"{link.name} has no native XDP: use `mode: Auto` there"
+    return (
+        f"{link.name} takes no redirected frames now; many drivers do once a program is attached: "
+        "let an object select it as well, or set `prepare: Apply`"
+    )

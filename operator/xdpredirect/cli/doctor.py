@@ -76,10 +76,21 @@ def parts(facts: Facts, found: tuple[Check, ...]) -> list["RenderableType"]:
         "",
         heading("Network devices"),
         _devices(links),
-        *(Text.assemble((" i ", "info"), with_commands(hint)) for hint in hints),
+        *(_hint(hint) for hint in hints),
         "",
         _verdict(found),
     ]
+
+
+def _hint(words: str) -> "Table":
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    from xdpredirect.cli.tables import with_commands  # noqa: PLC0415
+
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_row(Text(" i", style="info"), with_commands(words))
+    return table
 
 
 def _devices(links: list[Link]) -> "Table":

@@ -8,17 +8,17 @@ import resource
 import subprocess
 from pathlib import Path
 
-from xdpredirect.agent.host import Host, Link, XdpMode
+from xdpredirect.agent.host import Host
+from xdpredirect.agent.pins import Pins
 from xdpredirect.cli.checks import Facts
 from xdpredirect.errors import KernelError
-from xdpredirect.kernel.bpf import foreign_program_name
+from xdpredirect.kernel.bpf import foreign_program_name, open_pin, program_info
 from xdpredirect.kernel.host import observe_host
+from xdpredirect.kernel.programs import link_info
 from xdpredirect.settings import Settings
 
 PROBE = "import bcc; print(getattr(bcc, '__version__', 'of unknown version'))"
 PROBE_SECONDS = 30
-OURS = "xdpr_"
-"""Every program of ours has a name that starts so."""
 
 
 def gather(settings: Settings, root: Path = Path("/")) -> Facts:
@@ -42,7 +42,7 @@ def gather(settings: Settings, root: Path = Path("/")) -> Facts:
         compiler=complaint,
         compiler_version=version,
         memlock=resource.getrlimit(resource.RLIMIT_MEMLOCK)[0],
-        foreign=_foreign(host),
+        foreign=_foreign(host, settings.bpffs),
     )
 
 
@@ -81,23 +81,34 @@ def probe_compiler(python: str) -> tuple[str, str]:
     return "", done.stdout.strip()
 
 
-def _foreign(host: Host) -> dict[int, str]:
-    """Names of programs that are not ours; empty where this process may not ask."""
-    found = {}
-    for link in host.links:
-        if link.xdp_mode is XdpMode.NONE:
-            continue
-        name = _program_name(link)
-        if not name.startswith(OURS):
-            found[link.ifindex] = name
-    return found
+def _foreign(host: Host, bpffs: Path) -> dict[int, str]:
+    """Programs that no pin of this bpffs directory holds, by ifindex; names are empty where this
+    process may not ask for them."""
+    ours = our_programs(bpffs)
+    return {
+        link.ifindex: foreign_program_name(link.xdp_prog_id)
+        for link in host.links
+        if link.xdp_prog_id and link.xdp_prog_id not in ours
+    }
 
 
-def _program_name(link: Link) -> str:
+def our_programs(bpffs: Path) -> set[int]:
+    """Ids of the programs that run by our pins; empty where they cannot be read."""
+    pins = Pins(bpffs)
+    found = set()
     try:
-        return foreign_program_name(link.xdp_prog_id)
-    except KernelError:
-        return ""
+        links = [*pins.interfaces.glob("*/link"), *pins.passes.glob("*")]
+        programs = list(pins.interfaces.glob("*/*/prog-*"))
+        for path in (*links, *programs):
+            fd = open_pin(path)
+            try:
+                found.add(link_info(fd).prog_id if path in links else program_info(fd).id)
+            finally:
+                os.close(fd)
+    except (KernelError, OSError):
+        # Without CAP_BPF, or while an agent changes the pins; the doctor says the first itself.
+        return found
+    return found
 
 
 def _read(path: Path) -> str:

@@ -116,7 +116,7 @@ def interfaces(items: Iterable[InterfaceReport], width: int) -> Table:
             Text(item.name, style="name"),
             Text(item.driver or "–"),
             mode,
-            "yes" if item.frags else "no",
+            "–" if item.mode is XdpMode.NONE else "yes" if item.frags else "no",
             str(item.program_id) if item.program_id else "–",
             count(item.unmatched.packets),
             count(item.protected.packets),

@@ -1,0 +1,354 @@
+"""apply, plan, delete, agent and help: exit codes and every message."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from tests.unit.agent.test_store import address_set, redirect
+from tests.unit.cli.machines import Machine, Shell, an_agent
+from tests.unit.cli.samples import finding
+from xdpredirect import __version__
+from xdpredirect.agent.report import Severity
+from xdpredirect.cli.main import COMMANDS, cli
+from xdpredirect.errors import KernelError, VerifierError
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def file(shell: Shell, *documents: object, name: str = "r.yaml") -> str:
+    path = shell.root / name
+    path.write_text("---\n".join(yaml.safe_dump(document) for document in documents))
+    return str(path)
+
+
+class TestApply:
+    def test_done(self, shell: Shell) -> None:
+        typed = shell.type("apply", "-f", file(shell, redirect(), address_set()))
+        assert (typed.code, typed.err) == (0, "")
+        assert typed.out.splitlines() == [
+            "ACTIONS",
+            " 1  veth0: attach edge",
+            "",
+            "xdpaddressset/bots created",
+            "xdpredirect/edge created: Ready, running on veth0",
+        ]
+        assert shell.store.read_status()["generations"] == {
+            "xdpaddressset/bots": 1,
+            "xdpredirect/edge": 1,
+        }
+
+    def test_twice(self, shell: Shell) -> None:
+        path = file(shell, redirect())
+        shell.type("apply", "-f", path)
+        assert shell.type("apply", "-f", path).out.splitlines() == [
+            "unchanged: the kernel is as wanted already",
+            "",
+            "xdpredirect/edge unchanged: Ready, running on veth0",
+        ]
+
+    def test_standard_input(self, shell: Shell) -> None:
+        assert shell.type("apply", "-f", "-", stdin=json.dumps(redirect())).code == 0
+        assert [r.name for r in shell.store.read_all().objects.redirects] == ["edge"]
+
+    def test_other_objects_stay(self, shell: Shell) -> None:
+        shell.type("apply", "-f", file(shell, redirect("a")))
+        shell.type("apply", "-f", file(shell, redirect("b")))
+        assert shell.machine.running == {"a", "b"}
+
+    def test_an_invalid_object_touches_nothing(self, shell: Shell) -> None:
+        bad = redirect("bad")
+        bad["spec"]["mode"] = "Turbo"
+        bad["spec"]["interface"] = []
+        path = file(shell, redirect(), bad)
+        typed = shell.type("apply", "-f", path)
+        assert (typed.code, typed.out) == (2, "")
+        lines = typed.err.splitlines()
+        assert len(lines) == 2
+        assert all(line.startswith(f"{path}: XdpRedirect/bad: spec.") for line in lines)
+        assert shell.machine.passes == []
+        assert not (shell.root / "state").exists()
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (["apply"], "Missing option '-f'"),
+            (["apply", "-f", "/nowhere.yaml"], "/nowhere.yaml: No such file or directory"),
+            (["apply", "-f", "-", "--attach", "x"], "--attach: 'x' is unknown; write link or"),
+            (["apply", "-f", "-", "-o", "xml"], "'xml' is not one of 'table', 'json', 'yaml'"),
+            (["aply"], "No such command 'aply'"),
+            (["status", "nothing"], "nothing: is not here; this machine has no object"),
+            (["delete"], "nothing to delete; write NAME, KIND/NAME or --all"),
+            (["delete", "a", "--all"], "--all takes no names; leave out one of the two"),
+        ],
+    )
+    def test_what_was_typed_wrong(self, shell: Shell, words: list[str], message: str) -> None:
+        typed = shell.type(*words)
+        assert typed.code == 2
+        assert message in typed.err
+        assert shell.machine.passes == []
+
+    def test_findings_come_with_their_fix(self, shell: Shell) -> None:
+        shell.machine.findings = (finding(interface="veth0", rule="r"),)
+        typed = shell.type("apply", "-f", file(shell, redirect()))
+        assert typed.code == 0
+        assert typed.out.splitlines()[3:] == [
+            "xdpredirect/edge created: Ready, Degraded, running on veth0",
+            " ! PartialChecksums  edge/r on veth0",
+            "   The peer of eth2 leaves checksums unfinished and XDP forwards them so: UDP",
+            "   and TCP are lost. Run ethtool -K veth-peer tx off in the sender's namespace.",
+        ]
+
+    @pytest.mark.parametrize(
+        ("severity", "strict", "code"),
+        [
+            (Severity.INFO, True, 0),
+            (Severity.DEGRADED, False, 0),
+            (Severity.DEGRADED, True, 3),
+            (Severity.STALLED, False, 0),
+            (Severity.STALLED, True, 3),
+        ],
+    )
+    def test_strict(self, shell: Shell, severity: Severity, strict: bool, code: int) -> None:
+        shell.machine.findings = (finding(severity),)
+        more = ["--strict"] if strict else []
+        assert shell.type("apply", "-f", file(shell, redirect()), *more).code == code
+        assert shell.type("status", *more).code == code
+
+    def test_a_kernel_failure_is_said_in_words(self, shell: Shell) -> None:
+        shell.machine.failures = ("veth0: attach: EBUSY (Device or resource busy)",)
+        typed = shell.type("apply", "-f", file(shell, redirect()), "--strict")
+        assert typed.code == 1
+        assert typed.err == "error: veth0: attach: EBUSY (Device or resource busy)\n"
+
+    @pytest.mark.parametrize(
+        ("raised", "words"),
+        [
+            (KernelError("list links", 1), "error: list links: EPERM (Operation not permitted)"),
+            (VerifierError("edge", 13, "a\nb"), "error: load edge: EACCES\na\nb"),
+            (OSError(28, "No space left on device"), "error: [Errno 28] No space left on device"),
+        ],
+    )
+    def test_an_exception_becomes_a_line(
+        self, shell: Shell, monkeypatch: pytest.MonkeyPatch, raised: Exception, words: str
+    ) -> None:
+        def fails(*_: object, **__: object) -> None:
+            raise raised
+
+        monkeypatch.setattr(Machine, "converge", fails)
+        typed = shell.type("apply", "-f", file(shell, redirect()))
+        assert (typed.code, typed.err.rstrip()) == (1, words)
+
+    def test_a_machine_that_is_not_selected_says_so(self, shell: Shell) -> None:
+        shell.machine.selected = False
+        typed = shell.type("apply", "-f", file(shell, redirect()))
+        assert typed.code == 0
+        assert " ".join(typed.out.split()).endswith(
+            "xdpredirect/edge created: not for this machine, spec.nodeSelector does not match its "
+            "labels"
+        )
+
+    def test_for_programs(self, shell: Shell) -> None:
+        shell.machine.findings = (finding(interface="veth0"),)
+        path = file(shell, redirect())
+        value = json.loads(shell.type("apply", "-f", path, "-o", "json").out)
+        assert value["actions"] == ["veth0: attach edge"]
+        (found,) = value["objects"]
+        assert (found["kind"], found["name"], found["change"]) == (
+            "XdpRedirect",
+            "edge",
+            "created",
+        )
+        assert found["findings"][0]["severity"] == "Degraded"
+        assert yaml.safe_load(shell.type("plan", "-f", path, "-o", "yaml").out)["dryRun"] is True
+
+
+class TestPlan:
+    @pytest.mark.parametrize("words", [["plan"], ["apply", "--dry-run"]])
+    def test_nothing_is_changed(self, shell: Shell, words: list[str]) -> None:
+        shell.type("apply", "-f", file(shell, redirect()))
+        before = shell.store.read_all().objects
+        new = file(shell, redirect(vlan=7), redirect("new"))
+        typed = shell.type(*words, "-f", new)
+        assert typed.out.splitlines() == [
+            "PLAN: 1 ACTION",
+            " 1  veth0: attach new",
+            "",
+            "INTERFACES",
+            "NAME  DRIVER MODE   FRAGS PROGRAM UNMATCHED PROTECTED MALFORMED",
+            "veth0 veth   Native yes       812    20,311       318         2",
+            "",
+            "xdpredirect/edge configured (dry run): Ready, running on veth0",
+            "xdpredirect/new created (dry run): Ready, running on veth0",
+        ]
+        assert shell.store.read_all().objects == before
+        settings, dry_run = shell.machine.passes[-1]
+        assert dry_run
+        assert settings.files != shell.store.objects_dir
+        assert not settings.files.exists()
+
+
+class TestDelete:
+    def test_by_name(self, shell: Shell) -> None:
+        shell.type("apply", "-f", file(shell, redirect(), redirect("other")))
+        typed = shell.type("delete", "edge")
+        assert (typed.code, typed.err) == (0, "")
+        assert typed.out.splitlines() == [
+            "ACTIONS",
+            " 1  veth0: detach edge",
+            "",
+            "xdpredirect/edge deleted",
+        ]
+        assert shell.machine.running == {"other"}
+
+    def test_all(self, shell: Shell) -> None:
+        shell.type("apply", "-f", file(shell, redirect(), address_set()))
+        assert shell.type("delete", "--all").code == 0
+        assert shell.store.read_all().objects.documents == ()
+
+    def test_dry_run(self, shell: Shell) -> None:
+        shell.type("apply", "-f", file(shell, redirect()))
+        typed = shell.type("delete", "--all", "--dry-run")
+        assert " 1  veth0: detach edge" in typed.out
+        assert len(shell.store.read_all().objects.redirects) == 1
+
+    def test_a_name_that_means_two_objects(self, shell: Shell) -> None:
+        shell.type("apply", "-f", file(shell, redirect("x"), address_set("x")))
+        typed = shell.type("delete", "x", "ghost")
+        assert typed.code == 2
+        assert typed.err.splitlines() == [
+            "x: is the name of xdpaddressset/x and xdpredirect/x; write which",
+            "ghost: is not here; this machine has xdpaddressset/x, xdpredirect/x",
+        ]
+        assert shell.type("delete", "xdpas/x").code == 0
+        assert shell.type("delete", "XdpRedirect/x").code == 0
+
+    def test_no_variable_can_delete_everything(self, shell: Shell) -> None:
+        shell.type("apply", "-f", file(shell, redirect()))
+        shell.environ = {"XDPREDIRECT_ALL": "1", "XDPREDIRECT_EVERYTHING": "1"}
+        assert shell.type("delete").code == 2
+
+
+class TestBesideAnAgent:
+    def test_the_agent_does_it_and_apply_waits(self, shell: Shell) -> None:
+        def agent_passes() -> None:
+            if shell.seconds > 0.45:
+                report = shell.machine.observe_report(shell.settings())
+                documents = shell.store.read_all().objects.documents
+                shell.store.record(report, documents, "2026-01-02T03:04:05Z")
+
+        shell.on_sleep = agent_passes
+        with an_agent(shell):
+            typed = shell.type("apply", "-f", file(shell, redirect(), address_set()))
+        assert typed.code == 0
+        assert typed.err.startswith("waiting for the agent, pid ")
+        assert typed.out.splitlines() == [
+            "xdpaddressset/bots created",
+            "xdpredirect/edge created: Ready, running on veth0",
+        ]
+        assert shell.machine.passes == []
+        assert 0.4 < shell.seconds < 1
+
+    def test_an_agent_that_does_nothing(self, shell: Shell) -> None:
+        with an_agent(shell):
+            typed = shell.type("apply", "-f", file(shell, redirect()), "--timeout", "2")
+        assert typed.code == 1
+        assert "has not taken the change up in 2 s; the objects are kept" in typed.err
+        assert 2 < shell.seconds < 3
+
+    def test_an_agent_that_ends_meanwhile_leaves_the_rest_to_us(self, shell: Shell) -> None:
+        with contextlib.ExitStack() as agent:
+            agent.enter_context(an_agent(shell))
+            shell.on_sleep = agent.close
+            typed = shell.type("apply", "-f", file(shell, redirect()))
+        assert typed.code == 0
+        assert "xdpredirect/edge created: Ready" in typed.out
+        assert len(shell.machine.passes) == 1
+
+    def test_an_agent_that_follows_another_directory(self, shell: Shell) -> None:
+        with an_agent(shell, Path("/etc/xdp")):
+            typed = shell.type("apply", "-f", file(shell, redirect()))
+        assert typed.code == 4
+        assert typed.err.endswith(
+            "which follows /etc/xdp (put the objects there); stop it or use another directory\n"
+        )
+        assert shell.store.read_all().objects.documents == ()
+
+    def test_a_second_agent(self, shell: Shell) -> None:
+        with an_agent(shell):
+            typed = shell.type("agent")
+        assert typed.code == 4
+        assert "is held by pid " in typed.err
+
+    def test_status_follows_the_directory_of_the_agent(self, shell: Shell) -> None:
+        directory = shell.root / "etc"
+        directory.mkdir()
+        (directory / "a.yaml").write_text(yaml.safe_dump(redirect("from-etc")))
+        with an_agent(shell, directory):
+            assert "from-etc" in shell.type("status").out
+
+    def test_delete_waits_too(self, shell: Shell) -> None:
+        shell.type("apply", "-f", file(shell, redirect()))
+
+        def agent_passes() -> None:
+            wanted = shell.store.read_all().objects
+            report = shell.machine.observe_report(shell.settings())
+            shell.store.record(report, wanted.documents, "2026-01-02T03:04:06Z")
+
+        shell.on_sleep = agent_passes
+        with an_agent(shell):
+            typed = shell.type("delete", "edge")
+        assert (typed.code, typed.out) == (0, "xdpredirect/edge deleted\n")
+
+
+def test_agent_runs_with_its_settings(shell: Shell) -> None:
+    typed = shell.type("agent", "--files", "/etc/xdp", "--resync-seconds", "5")
+    assert typed.code == 0
+    ((settings, _),) = shell.machine.passes
+    assert (str(settings.files), settings.resync_seconds) == ("/etc/xdp", 5.0)
+    assert settings.bpffs == shell.root / "bpf"
+
+
+def test_an_option_after_the_command_counts_more_than_before(shell: Shell) -> None:
+    shell.environ = {"XDPREDIRECT_ATTACH": "netlink", "XDPREDIRECT_LOG": "json"}
+    shell.type("--attach", "link", "--log", "json", "agent", "--log", "text")
+    ((settings, _),) = shell.machine.passes
+    assert (settings.attach, settings.log) == ("link", "text")
+
+
+def test_a_variable_stands_for_an_option(shell: Shell) -> None:
+    shell.environ = {"XDPREDIRECT_DRY_RUN": "1", "XDPREDIRECT_FILENAME": file(shell, redirect())}
+    assert "(dry run)" in shell.type("apply").out
+
+
+def test_every_option_is_a_variable_but_for_deleting_everything() -> None:
+    context = click.Context(cli)
+    without = []
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        for parameter in command.params:
+            if not isinstance(parameter, click.Option):
+                continue
+            told = str(parameter.envvar or parameter.help)
+            if "XDPREDIRECT_" not in told:
+                without.append(f"{name} {parameter.opts[0]}")
+    assert without == ["delete --all"]
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_lists_the_exit_codes(shell: Shell, name: str) -> None:
+    typed = shell.type(*filter(None, [name, "--help"]))
+    assert typed.code == 0
+    for code in range(5):
+        assert f"\n    {code}  " in typed.out
+
+
+def test_version(shell: Shell) -> None:
+    assert shell.type("--version").out == f"xdpredirect {__version__}\n"

@@ -1,0 +1,115 @@
+"""Settings: options before variables before defaults, and a sentence for every wrong value."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from xdpredirect.errors import InvalidInput
+from xdpredirect.settings import OPTIONS, Settings, read
+
+SOURCE = Path(__file__).parents[3] / "operator" / "xdpredirect"
+
+
+def test_nothing_given_is_the_documented_default() -> None:
+    settings = read({}, {})
+    assert settings == Settings()
+    assert settings.owns_store
+    assert [str(settings.bpffs), str(settings.state_dir)] == [
+        "/sys/fs/bpf/xdpredirect",
+        "/var/lib/xdpredirect",
+    ]
+
+
+def test_every_setting_is_an_option_and_a_variable() -> None:
+    assert [option.field for option in OPTIONS] == [field.name for field in fields(Settings)]
+    assert [option.variable for option in OPTIONS] == [
+        "XDPREDIRECT_BPFFS",
+        "XDPREDIRECT_STATE_DIR",
+        "XDPREDIRECT_FILES",
+        "XDPREDIRECT_COMPILER_PYTHON",
+        "XDPREDIRECT_NODE_LABELS",
+        "XDPREDIRECT_ATTACH",
+        "XDPREDIRECT_RESYNC_SECONDS",
+        "XDPREDIRECT_LOG",
+    ]
+
+
+def test_an_option_counts_more_than_a_variable() -> None:
+    environ = {"XDPREDIRECT_BPFFS": "/from/variable", "XDPREDIRECT_LOG": "json"}
+    settings = read({"bpffs": "/from/option", "attach": ""}, environ)
+    assert (str(settings.bpffs), settings.log) == ("/from/option", "json")
+
+
+def test_the_store_lies_in_the_state_directory() -> None:
+    assert read({"state_dir": "/a"}, {}).files == Path("/a/objects")
+    followed = read({"state_dir": "/a", "files": "/etc/xdp"}, {})
+    assert (followed.files, followed.owns_store) == (Path("/etc/xdp"), False)
+
+
+def test_relative_directories_are_those_of_the_caller(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read({"bpffs": "./x/../bpf/"}, {}).bpffs == tmp_path / "bpf"
+
+
+def test_labels_are_sorted_pairs() -> None:
+    settings = read({"node_labels": "role=edge, example.com/zone=a,empty="}, {})
+    assert settings.node_labels == (("empty", ""), ("example.com/zone", "a"), ("role", "edge"))
+
+
+@pytest.mark.parametrize(
+    ("given", "environ", "problem"),
+    [
+        ({"attach": "ioctl"}, {}, "--attach: 'ioctl' is unknown; write link or netlink"),
+        ({}, {"XDPREDIRECT_LOG": "xml"}, "XDPREDIRECT_LOG: 'xml' is unknown; write text or json"),
+        (
+            {"resync_seconds": "soon"},
+            {},
+            "--resync-seconds: 'soon' is not a number; write seconds, such as 30",
+        ),
+        (
+            {"resync_seconds": "0"},
+            {},
+            "--resync-seconds: 0 is out of range; write 0.1 to 86400 seconds",
+        ),
+        (
+            {"resync_seconds": "nan"},
+            {},
+            "--resync-seconds: nan is out of range; write 0.1 to 86400 seconds",
+        ),
+        (
+            {"node_labels": "edge"},
+            {},
+            "--node-labels: 'edge' is not a label; write key=value, separated by commas",
+        ),
+        (
+            {"node_labels": "a=1,a=2"},
+            {},
+            "--node-labels: label 'a' is given twice, as '1' and '2'",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_to_write(
+    given: dict[str, str], environ: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read(given, environ)
+    assert caught.value.problems == (problem,)
+
+
+def test_all_wrong_values_are_told_at_once() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read({"attach": "x", "log": "y"}, {})
+    assert len(caught.value.problems) == 2
+
+
+def test_no_other_module_reads_the_environment() -> None:
+    readers = {
+        path.name
+        for path in SOURCE.rglob("*.py")
+        if "os.environ" in (text := path.read_text()) or "getenv" in text
+    }
+    # The compile child runs under another interpreter and is told its scratch directory so.
+    assert readers == {"settings.py", "compile_child.py"}
