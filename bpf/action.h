@@ -142,8 +142,8 @@ inline_fn struct counter *count(__u32 slot, __u32 length)
 
 #define KEY_VLAN (p.vid == NO_VID ? -1 : (__s64)p.vid)
 #define KEY_DSCP (p.dscp == NO_DSCP ? -1 : (__s64)p.dscp)
-#define KEY_RX_QUEUE ((__s64)ctx->rx_queue_index)
-#define KEY_INGRESS_INTERFACE ((__s64)ctx->ingress_ifindex)
+#define KEY_RX_QUEUE ((__s64)p.rx_queue)
+#define KEY_INGRESS_INTERFACE ((__s64)p.ingress)
 #define KEY_SOURCE_MAC (p.source_mac == NO_MAC ? -1 : (__s64)p.source_mac)
 #define KEY_DESTINATION_MAC (p.destination_mac == NO_MAC ? -1 : (__s64)p.destination_mac)
 

@@ -86,7 +86,7 @@ inline_fn __u64 hash_address(const struct packet *p, const __be32 *address)
 #define SPREAD_FLOW (hash_flow(&p) >> 56)
 #define SPREAD_SOURCE_IP (hash_address(&p, p.source) >> 56)
 #define SPREAD_DESTINATION_IP (hash_address(&p, p.destination) >> 56)
-#define SPREAD_RX_QUEUE (ctx->rx_queue_index & 255)
+#define SPREAD_RX_QUEUE (p.rx_queue & 255)
 /* The packet count of this CPU takes turns without a counter of its own. */
 #define SPREAD_ROUND_ROBIN (hits->packets & 255)
 

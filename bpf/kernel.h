@@ -42,6 +42,12 @@ static __u64 (*buff_len)(struct xdp_md *ctx) = (void *)188;
 			FORGET(variable, zero);                                                    \
 	} while (0)
 
+/*
+ * Keeps the compiler from sharing "context + offset" between uses: the verifier takes a load from
+ * the context only with a constant offset from its start.
+ */
+#define OPAQUE(pointer) asm volatile("" : "+r"(pointer))
+
 #define BE16(x) ((__be16)__builtin_bswap16(x))
 #define BE32(x) ((__be32)__builtin_bswap32(x))
 

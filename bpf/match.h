@@ -45,7 +45,7 @@
 #define ICMP(type, code) || p.icmp == ((type) << 8 | (code))
 #define ICMP_TYPE(type) || p.icmp >> 8 == (type)
 #define LENGTH(first, last) || WITHIN(p.length, first, last)
-#define RX_QUEUE(first, last) || WITHIN(ctx->rx_queue_index, first, last)
+#define RX_QUEUE(first, last) || WITHIN(p.rx_queue, first, last)
 
 /* Networks, word by word; a word whose mask is 0 costs nothing. */
 #define WORD(word, mask, value) (!(mask) || ((word) & BE32(mask)) == BE32(value))

@@ -64,6 +64,8 @@ struct packet {
 	__u64 source_mac;
 	__u64 destination_mac;
 	__u64 length; /* whole frame */
+	__u64 rx_queue;
+	__u64 ingress; /* ifindex */
 	__u64 ether_type;
 	__u64 tags;
 	__u64 vid;
@@ -88,6 +90,7 @@ struct packet {
 /* A bounds-checked pointer into the first buffer, or NULL. */
 inline_fn void *at(struct xdp_md *ctx, __u64 offset, __u64 size)
 {
+	OPAQUE(ctx);
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
 	void *here = data + (offset & 0x7fff);
@@ -323,6 +326,8 @@ inline_fn void parse(struct xdp_md *ctx, struct packet *p)
 
 	UNKNOWN_ZERO(zero, ctx->rx_queue_index);
 	clear(p);
+	p->rx_queue = ctx->rx_queue_index;
+	p->ingress = ctx->ingress_ifindex;
 #ifdef FRAGS
 	p->length = buff_len(ctx);
 #else

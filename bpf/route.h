@@ -86,13 +86,13 @@ inline_fn int fib_ask(struct xdp_md *ctx, const struct packet *p, struct fib_que
 }
 
 /* The device that the lookup starts from: a VLAN device above the port, where there is one. */
-inline_fn __u32 arrival(struct xdp_md *ctx, const struct packet *p)
+inline_fn __u32 arrival(const struct packet *p)
 {
-	struct upper_key key = { ctx->ingress_ifindex, p->vid };
+	struct upper_key key = { p->ingress, p->vid };
 	__u32 *upper;
 
 	if (p->tags == 0)
-		return ctx->ingress_ifindex;
+		return p->ingress;
 	upper = p->tags == 1 ? lookup(MAP(MAP_UPPERS), &key) : 0;
 	return upper ? *upper : 0;
 }
@@ -110,7 +110,7 @@ inline_fn int route_frame(struct xdp_md *ctx, const struct packet *p, __u32 tabl
 	__u32 port;
 	__u8 *ip;
 
-	q.ifindex = arrival(ctx, p);
+	q.ifindex = arrival(p);
 	if (!q.ifindex || fib_ask(ctx, p, &q))
 		return -1;
 	q.table = table;

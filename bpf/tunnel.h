@@ -113,11 +113,13 @@ bottom:
 inline_fn void hash_inner(struct xdp_md *ctx, struct tunnel *t, __u64 zero)
 {
 	void *here = at(ctx, t->offset, ETHER_HEADER);
-	void *end = (void *)(long)ctx->data_end;
 	struct packet inner;
+	void *end;
 
 	if (!here)
 		return;
+	OPAQUE(ctx);
+	end = (void *)(long)ctx->data_end;
 	clear(&inner);
 	if (t->type == ETHERTYPE_TEB)
 		parse_ethernet(&inner, here, end, zero);
@@ -163,7 +165,7 @@ inline_fn void find_tunnel(struct xdp_md *ctx, const struct packet *p, struct tu
 	} else if (p->ether_type == ETHERTYPE_MPLS || p->ether_type == ETHERTYPE_MPLS_MULTICAST) {
 		open_mpls(ctx, t, link);
 	}
-	UNKNOWN_ZERO(zero, ctx->rx_queue_index);
+	UNKNOWN_ZERO(zero, p->rx_queue);
 	forget_tunnel(t, zero);
 #ifdef INNER_FLOW
 	if (t->type) {

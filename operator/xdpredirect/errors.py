@@ -13,6 +13,10 @@ import errno as _errno
 import os
 
 
+# The kernel's names where the standard library has another one, or none.
+_NAMES = {95: "EOPNOTSUPP", 524: "ENOTSUPP"}
+
+
 class XdpRedirectError(Exception):
     """Base of all. `retry` says whether trying again without a change can help."""
 
@@ -33,7 +37,7 @@ class KernelError(XdpRedirectError):
     retry = True
 
     def __init__(self, operation: str, errno: int, detail: str = "") -> None:
-        name = _errno.errorcode.get(errno, "ENOTSUPP" if errno == 524 else str(errno))
+        name = _NAMES.get(errno) or _errno.errorcode.get(errno, str(errno))
         text = "not supported" if errno == 524 else os.strerror(errno)
         super().__init__(f"{operation}: {name} ({text})" + (f": {detail}" if detail else ""))
         self.operation, self.errno, self.errno_name = operation, errno, name
@@ -46,7 +50,8 @@ class ForeignProgram(KernelError):
         super().__init__(
             f"attach to {interface}",
             _errno.EBUSY,
-            f"program {prog_id} ({name or 'unnamed'}) holds the hook; detach it or select another interface",
+            f"program {prog_id} ({name or 'unnamed'}) holds the hook; "
+            "detach it or select another interface",
         )
         self.interface, self.prog_id = interface, prog_id
 
