@@ -2,7 +2,7 @@
 
     objects/<kind>.<name>.json   what is wanted, as `xdpredirect apply` left it
     applied/<kind>.<name>.json   what the datapath runs, written after it does
-    status.json                  what the last pass found, and the generations it was about
+    status.json                  what the last pass found, about which generations, from where
 
 Called by the agent's loop and by the commands. JSON, because a set of 50,000 networks reads in
 30 ms that way and in 750 ms as YAML. Several processes may read; writers of objects/ take turns.
@@ -140,13 +140,25 @@ class Store:
         """
         self.status_path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         seen = {str(key_of(document)): generation_of(document) for document in documents}
-        content = {"generations": seen, **snapshot(report, self.read_status(), now)}
+        content = {
+            "files": str(self._wanted.path),
+            "generations": seen,
+            **snapshot(report, self.read_status(), now),
+        }
         write_atomically(self.status_path, _dump(content), mode=0o644)
 
     def read_status(self) -> dict[str, object]:
         """The last snapshot; empty when there is none."""
         found = read_json(self.status_path)
         return cast(dict[str, object], found) if isinstance(found, dict) else {}
+
+    def other_source(self) -> Path | None:
+        """The directory that the last pass followed, when it is not objects/ and something of it
+        is still applied. Whoever converges to objects/ then would detach all of that."""
+        last = self.read_status().get("files", "")
+        if not last or last == str(self.objects_dir) or not self.applied().documents:
+            return None
+        return Path(str(last))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -27,10 +27,12 @@ GRACE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """What is to change in the store: documents to put, objects to remove."""
+    """What is to change in the store: documents to put, objects to remove. `clears` says that
+    nothing at all is to be left, wherever it came from."""
 
     put: tuple[Document, ...] = ()
     remove: tuple[Key, ...] = ()
+    clears: bool = False
 
     def write(self, store: Store) -> tuple[Change, ...]:
         """Do it. Returns one change per object, removed ones with the verb deleted."""
@@ -63,6 +65,7 @@ def carry_out(runtime: Runtime, settings: Settings, edit: Edit, timeout: float) 
     while True:
         try:
             with hold(settings.state_dir, settings.bpffs):
+                _refuse_other_source(settings, store, edit)
                 # An agent that ended while we waited leaves its part to us.
                 written = edit.write(store) if changes is None else changes
                 return _by_ourselves(runtime, settings, store, written)
@@ -99,6 +102,17 @@ def _owner(settings: Settings, error: Locked, waited: float) -> Holder | None:
     return owner
 
 
+def _refuse_other_source(settings: Settings, store: Store, edit: Edit) -> None:
+    """An agent with --files that is stopped, perhaps for a minute, still owns what it applied."""
+    source = store.other_source()
+    if source is not None and not edit.clears:
+        raise Locked(
+            str(settings.state_dir),
+            f"the objects of {source}, whose agent is not running (put the objects there, or "
+            "clear the machine with `xdpredirect delete --all`)",
+        )
+
+
 def _seen(snapshot: Mapping[str, object], changes: tuple[Change, ...]) -> bool:
     """Whether the agent's last pass was about these generations."""
     seen = snapshot.get("generations")
@@ -116,6 +130,7 @@ def _by_agent(store: Store, changes: tuple[Change, ...], owner: Holder) -> Resul
 def rehearse(runtime: Runtime, settings: Settings, edit: Edit) -> Result:
     """What carrying it out would do. The store is copied; neither it nor the kernel is changed."""
     store = Store(settings.state_dir)
+    _refuse_other_source(settings, store, edit)
     with tempfile.TemporaryDirectory(prefix="xdpredirect-plan-") as directory:
         copy = Store(Path(directory))
         kept = {key_of(d): d for d in store.read_all().objects.documents}

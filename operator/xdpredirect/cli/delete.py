@@ -57,7 +57,8 @@ def delete(runtime: Runtime, /, settings: Settings, **options: Unpack[DeleteOpti
     from xdpredirect.cli.results import finish  # noqa: PLC0415 - rich, only to print
 
     stored = [key_of(d) for d in Store(settings.state_dir).read_all().objects.documents]
-    edit = Edit(remove=choose(options["names"], options["everything"], stored))
+    chosen = choose(options["names"], options["everything"], stored)
+    edit = Edit(remove=chosen, clears=options["everything"])
     if options["dry_run"]:
         return finish(rehearse(runtime, settings, edit), options["output"], dry_run=True)
     result = carry_out(runtime, settings, edit, options["timeout"])

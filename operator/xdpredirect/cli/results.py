@@ -85,7 +85,9 @@ def _object(
     line.append(": ").append(word, style=style)
     if stand.ready is Truth.TRUE and stand.degraded:
         line.append(", Degraded", style="risk")
-    line.append(f", {stand.message}")
+    # The words of a finding stand below the line, with the fix; its reason is enough here.
+    told = any(item.reason == stand.reason for item in found.findings)
+    line.append(f", {stand.reason if told else stand.message}")
     return [line, *findings(found.findings)]
 
 

@@ -87,11 +87,13 @@ def observe(
 ) -> tuple[Report, tuple[str, ...]]:
     """The report, cut down to `names` where some are given, and the problems of broken files.
 
-    Where an agent runs, its directory counts. Raises InvalidInput for a name that is not there.
+    Where an agent runs, or ran last, its directory counts. Raises InvalidInput for a name that is
+    not there.
     """
     owner = holder(settings.state_dir)
-    if owner is not None and owner.files is not None:
-        settings = replace(settings, files=owner.files)
+    files = owner.files if owner is not None else Store(settings.state_dir).other_source()
+    if files is not None:
+        settings = replace(settings, files=files)
     report = runtime.machine().observe_report(settings)
     problems = Store(settings.state_dir, settings.files).read_all().problems
     if not names:

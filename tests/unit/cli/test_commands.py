@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from tests.unit.cli.machines import Machine, Shell, an_agent
 from tests.unit.cli.samples import finding
 from xdpredirect import __version__
 from xdpredirect.agent.report import Severity
+from xdpredirect.agent.store import Key, Store
 from xdpredirect.cli.main import COMMANDS, cli
 from xdpredirect.errors import KernelError, VerifierError
 
@@ -154,6 +156,16 @@ class TestApply:
             "labels"
         )
 
+    def test_what_a_finding_says_is_not_said_twice(self, shell: Shell) -> None:
+        stalled = finding(Severity.STALLED, reason="NoCpu", interface="", message="Give one.")
+        shell.machine.findings = (stalled,)
+        typed = shell.type("apply", "-f", file(shell, redirect()))
+        assert typed.out.splitlines()[3:] == [
+            "xdpredirect/edge created: not Ready, NoCpu",
+            " ✗ NoCpu  edge",
+            "   Give one.",
+        ]
+
     def test_for_programs(self, shell: Shell) -> None:
         shell.machine.findings = (finding(interface="veth0"),)
         path = file(shell, redirect())
@@ -292,6 +304,29 @@ class TestBesideAnAgent:
         (directory / "a.yaml").write_text(yaml.safe_dump(redirect("from-etc")))
         with an_agent(shell, directory):
             assert "from-etc" in shell.type("status").out
+
+    def test_what_a_stopped_agent_applied_is_not_swept_away(self, shell: Shell) -> None:
+        directory = shell.root / "etc"
+        directory.mkdir()
+        (directory / "a.yaml").write_text(yaml.safe_dump(redirect("from-etc")))
+        followed = replace(shell.settings(), files=directory)
+        outcome = shell.machine.converge(followed)
+        store = Store(followed.state_dir, directory)
+        store.record(outcome.report, store.read_all().objects.documents, "2026-01-02T03:04:05Z")
+        path = file(shell, redirect("mine"))
+        for words in (["apply", "-f", path], ["plan", "-f", path]):
+            typed = shell.type(*words)
+            assert typed.code == 4
+            assert typed.err.startswith(
+                f"error: {shell.root}/state is held by the objects of "
+                f"{directory}, whose agent is not running"
+            )
+        assert "from-etc" in shell.type("status").out
+        assert shell.machine.running == {"from-etc"}
+        assert shell.type("delete", "--all").code == 0
+        assert shell.machine.running == set()
+        shell.store.forget_applied([Key("XdpRedirect", "from-etc")])
+        assert shell.type("apply", "-f", path).code == 0
 
     def test_delete_waits_too(self, shell: Shell) -> None:
         shell.type("apply", "-f", file(shell, redirect()))

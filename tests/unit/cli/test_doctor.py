@@ -142,8 +142,8 @@ NETWORK DEVICES
 NAME   DRIVER NATIVE REDIRECT TARGET FRAGS TX FRAGS ZERO-COPY XDP NOW
 ens1f0 ice    yes    yes      yes    yes   yes      yes       –
 veth0  veth   yes    yes      no     yes   no       no        –
- i veth0 takes no redirected frames until its peer has GRO on or an XDP
-   program: in the peer's namespace, ethtool -K PEER gro on
+ i veth0 takes no redirected frames until its peer has GRO on or an XDP program:
+   in the peer's namespace, ethtool -K PEER gro on
 
 Not ready: bpffs
 """
@@ -151,7 +151,7 @@ Not ready: bpffs
 
 def test_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     worse = replace(GOOD, bpffs_mounted=False)
-    monkeypatch.setattr(facts_module, "gather", lambda settings: worse)
+    monkeypatch.setattr(facts_module, "gather", lambda _: worse)
     typed = Shell(tmp_path).type("doctor")
     assert (typed.code, typed.out) == (1, GOLDEN)
     value = json.loads(Shell(tmp_path).type("doctor", "-o", "json").out)
