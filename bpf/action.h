@@ -28,11 +28,21 @@ inline_fn struct counter *count(__u32 slot, __u32 length)
 		return XDP_ABORTED;
 
 /* Verdict of a frame whose map has no entry for it. */
-#define MISS_ABORT hits->misses++; return XDP_ABORTED;
-#define MISS_DROP hits->misses++; return XDP_DROP;
-#define MISS_PASS hits->misses++; return XDP_PASS;
-#define MISS_TX hits->misses++; return XDP_TX;
-#define MISS_CONTINUE hits->misses++; break;
+#define MISS_ABORT                                                                                 \
+	hits->misses++;                                                                            \
+	return XDP_ABORTED;
+#define MISS_DROP                                                                                  \
+	hits->misses++;                                                                            \
+	return XDP_DROP;
+#define MISS_PASS                                                                                  \
+	hits->misses++;                                                                            \
+	return XDP_PASS;
+#define MISS_TX                                                                                    \
+	hits->misses++;                                                                            \
+	return XDP_TX;
+#define MISS_CONTINUE                                                                              \
+	hits->misses++;                                                                            \
+	break;
 
 /* `result` of redirect_map; frames without a target take the rule's miss verdict. */
 #define REDIRECTED(result, miss)                                                                   \

@@ -66,7 +66,8 @@ inline_fn __u64 hash_flow(const struct packet *p)
 	__u64 protocol = p->protocol == NO_PROTOCOL ? 0 : p->protocol;
 
 	if (p->family == 4)
-		key = hash_pair4(__builtin_bswap32(p->source[0]), __builtin_bswap32(p->destination[0]));
+		key = hash_pair4(__builtin_bswap32(p->source[0]),
+				 __builtin_bswap32(p->destination[0]));
 	else if (p->family == 6)
 		key = hash_pair6(p->source, p->destination);
 	else

@@ -13,8 +13,8 @@
 static long (*redirect_map)(void *map, __u64 key, __u64 flags) = (void *)BPF_FUNC_redirect_map;
 static void *(*lookup)(void *map, const void *key) = (void *)BPF_FUNC_map_lookup_elem;
 static long (*adjust_head)(struct xdp_md *ctx, int delta) = (void *)BPF_FUNC_xdp_adjust_head;
-static long (*fib_lookup)(void *ctx, void *params, int size, __u32 flags) =
-	(void *)BPF_FUNC_fib_lookup;
+static long (*fib_lookup)(void *ctx, void *params, int size,
+			  __u32 flags) = (void *)BPF_FUNC_fib_lookup;
 /* bpf_xdp_get_buff_len: Linux 5.18, newer than the headers of some bcc packages. */
 static __u64 (*buff_len)(struct xdp_md *ctx) = (void *)188;
 

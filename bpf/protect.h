@@ -21,8 +21,8 @@ inline_fn int protected_link(const struct packet *p)
 inline_fn int protected_service(const struct packet *p)
 {
 	if (p->protocol == PROTO_UDP)
-		return p->family == 4 ? WITHIN(p->destination_port, 67, 68) :
-					WITHIN(p->destination_port, 546, 547);
+		return p->family == 4 ? WITHIN(p->destination_port, 67, 68)
+				      : WITHIN(p->destination_port, 546, 547);
 	return p->protocol == PROTO_ICMPV6 && p->family == 6 && WITHIN(p->icmp >> 8, 133, 137);
 }
 

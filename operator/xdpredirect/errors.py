@@ -12,7 +12,6 @@ XdpRedirectError
 import errno as _errno
 import os
 
-
 # The kernel's names where the standard library has another one, or none.
 _NAMES = {95: "EOPNOTSUPP", 524: "ENOTSUPP"}
 

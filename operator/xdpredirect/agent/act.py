@@ -68,22 +68,14 @@ class Actor:
     def perform(self, action: Action) -> None:
         """Carry out one action."""
         match action:
-            case CreateInterface():
-                self._create_interface(action.interface)
-            case NameSlots():
-                self._name_slots(action)
-            case FreeSlots():
-                with pinned_map(self.pins.names(action.interface)) as names:
-                    names.delete_all([U32.pack(slot) for slot in action.slots])
+            case CreateInterface() | NameSlots() | FreeSlots():
+                self._counters(action)
             case CreateMap():
                 self._create_map(action)
             case PutEntries():
                 self._put(action)
             case DeleteEntries():
-                path = self.pins.map(action.interface, action.generation, action.map)
-                with pinned_map(path) as opened:
-                    self.written.pop(map_id(opened.fd), None)
-                    opened.delete_all(action.keys)
+                self._delete(action)
             case LoadProgram():
                 self._load(action)
             case Attach():
@@ -92,6 +84,23 @@ class Actor:
                 self._swap(action)
             case Detach():
                 self._detach(action)
+            case RemoveGeneration() | RemoveInterface() | RenameInterface():
+                self._directory(action)
+            case _:
+                assert_never(action)
+
+    def _counters(self, action: CreateInterface | NameSlots | FreeSlots) -> None:
+        match action:
+            case CreateInterface():
+                self._create_interface(action.interface)
+            case NameSlots():
+                self._name_slots(action)
+            case FreeSlots():
+                with pinned_map(self.pins.names(action.interface)) as names:
+                    names.delete_all([U32.pack(slot) for slot in action.slots])
+
+    def _directory(self, action: RemoveGeneration | RemoveInterface | RenameInterface) -> None:
+        match action:
             case RemoveGeneration():
                 remove_tree(self.pins.generation(action.interface, action.generation))
             case RemoveInterface():
@@ -99,8 +108,12 @@ class Actor:
             case RenameInterface():
                 old, new = map(self.pins.interface, (action.interface, action.to))
                 old.rename(new)
-            case _:
-                assert_never(action)
+
+    def _delete(self, action: DeleteEntries) -> None:
+        path = self.pins.map(action.interface, action.generation, action.map)
+        with pinned_map(path) as opened:
+            self.written.pop(map_id(opened.fd), None)
+            opened.delete_all(action.keys)
 
     def _create_interface(self, name: str) -> None:
         self.pins.interface(name).mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -15,7 +15,9 @@ def read_counters(pins: Pins, interface: str, slots: Iterable[int]) -> dict[int,
     is on the interface. Raises KernelError."""
     try:
         with pinned_map(pins.counters(interface)) as counters:
-            return {slot: sum_counters(counters.get(U32.pack(slot)) or b"") for slot in {*Slot, *slots}}
+            return {
+                slot: sum_counters(counters.get(U32.pack(slot)) or b"") for slot in {*Slot, *slots}
+            }
     except KernelError as error:
         if error.errno == ENOENT:
             return {}

@@ -22,7 +22,7 @@ from xdpredirect.agent.plan import plan_interface, plan_removal, plan_renames
 from xdpredirect.agent.preparer import Preparer
 from xdpredirect.agent.report import Finding, Report
 from xdpredirect.agent.store import Key, Store, key_of
-from xdpredirect.agent.summary import summarise
+from xdpredirect.agent.summary import Found, summarise
 from xdpredirect.agent.usages import usages
 from xdpredirect.data import data_dir
 from xdpredirect.datapath.source import sources_digest
@@ -183,7 +183,18 @@ class MachineAgent:
             name: read_counters(self._pins, name, item.layout.slots.values())
             for name, item in desired.interfaces.items()
         }
-        return summarise(wanted, applied, desired, seen, host, found, counters, failures)
+        return summarise(
+            Found(
+                redirects=wanted,
+                applied=applied,
+                desired=desired,
+                observed=seen,
+                host=host,
+                findings=found,
+                counters=counters,
+                failures=failures,
+            )
+        )
 
 
 def _ours(there: ObservedInterface | None, seen: Observed) -> set[int]:

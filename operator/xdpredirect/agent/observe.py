@@ -18,7 +18,7 @@ from xdpredirect.datapath.abi import PAIR, U32, U64
 from xdpredirect.datapath.mapspec import MapSpec, MapType
 from xdpredirect.datapath.slots import RuleId, unpack_name
 from xdpredirect.errors import KernelError, Locked
-from xdpredirect.kernel.bpf import open_pin, pin, program_info
+from xdpredirect.kernel.bpf import ENOENT, open_pin, pin, program_info
 from xdpredirect.kernel.maps import Map, create_map, map_id, open_map, pinned_map
 from xdpredirect.kernel.programs import link_info
 
@@ -32,7 +32,7 @@ def claim(pins: Pins) -> None:
 
     Raises Locked when the directory serves another one: ifindexes mean other devices there.
     """
-    here = os.stat("/proc/thread-self/ns/net").st_ino
+    here = Path("/proc/thread-self/ns/net").stat().st_ino
     if not pins.owner.exists():
         with create_map(_OWNER) as owner:
             owner.put(_ZERO, U64.pack(here))
@@ -101,7 +101,7 @@ def _link(path: Path) -> tuple[int, int] | None:
     try:
         fd = open_pin(path)
     except KernelError as error:
-        if isinstance(error, KernelError) and error.errno == 2:
+        if error.errno == ENOENT:
             return None
         raise
     try:

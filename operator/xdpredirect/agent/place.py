@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from xdpredirect.agent.host import Host, Link
 from xdpredirect.agent.report import Finding, Severity
-from xdpredirect.agent.select import choose_cpus, links_of, named, selects_link
+from xdpredirect.agent.select import choose_cpus, links_of, named
 from xdpredirect.api.action import (
     Broadcast,
     CPUs,
@@ -18,7 +18,7 @@ from xdpredirect.api.action import (
     ToDevice,
 )
 from xdpredirect.api.match import Prefix
-from xdpredirect.api.redirect import Protect, Rule, XdpAddressSet, XdpRedirect
+from xdpredirect.api.redirect import Rule, XdpAddressSet, XdpRedirect
 from xdpredirect.datapath.wanted import PlacedObject, PlacedRule, Target
 
 
@@ -39,12 +39,15 @@ class Placer:
         that a rule never loses the condition that narrows it."""
         missing = sorted(set_names(redirect) - self._sets.keys())
         if missing:
-            self._note(
-                redirect.name,
-                "AddressSetMissing",
-                f"XdpAddressSet {missing[0]} does not exist; create it, the object waits for it",
-                link.name,
-                Severity.STALLED,
+            self._findings.append(
+                Finding(
+                    object=redirect.name,
+                    reason="AddressSetMissing",
+                    message=f"XdpAddressSet {missing[0]} does not exist; create it, the object "
+                    "waits for it",
+                    interface=link.name,
+                    severity=Severity.STALLED,
+                )
             )
             return None
         rules = tuple(
@@ -56,7 +59,7 @@ class Placer:
         return PlacedObject(
             name=redirect.name,
             generation=redirect.generation,
-            protect=spec.protect if isinstance(spec.protect, Protect) else Protect(spec.protect),
+            protect=spec.protect,
             rules=rules,
         )
 
@@ -66,26 +69,30 @@ class Placer:
         if isinstance(action, CPUs):
             cpus = choose_cpus(action, link, self._host)
             if not cpus:
-                self._note(
-                    redirect.name,
-                    "NoCpu",
-                    f"rule {rule.name} finds no CPU on this machine; widen cpus.set or cpus.auto",
-                    link.name,
-                    Severity.STALLED,
-                    rule.name,
+                self._findings.append(
+                    Finding(
+                        object=redirect.name,
+                        reason="NoCpu",
+                        message=f"rule {rule.name} finds no CPU on this machine; widen cpus.set or "
+                        "cpus.auto",
+                        interface=link.name,
+                        severity=Severity.STALLED,
+                        rule=rule.name,
+                    )
                 )
         groups = None
         if isinstance(action, DeviceTable | CPUTable) and action.address_set:
             groups = dict(self._sets[action.address_set].groups)
             for name in sorted({str(e.key) for e in action.entries} - groups.keys()):
-                self._note(
-                    redirect.name,
-                    "GroupMissing",
-                    f"XdpAddressSet {action.address_set} has no group {name}; add it, or remove "
-                    f"the entry from rule {rule.name}",
-                    link.name,
-                    Severity.DEGRADED,
-                    rule.name,
+                self._findings.append(
+                    Finding(
+                        object=redirect.name,
+                        reason="GroupMissing",
+                        message=f"XdpAddressSet {action.address_set} has no group {name}; add it, "
+                        f"or remove the entry from rule {rule.name}",
+                        interface=link.name,
+                        rule=rule.name,
+                    )
                 )
         return PlacedRule(
             rule=rule,
@@ -120,26 +127,6 @@ class Placer:
             return (Target(name=name, link=None, rewrite=rewrite),)
         return tuple(Target(name=name, link=link, rewrite=rewrite) for link in links)
 
-    def _note(
-        self,
-        owner: str,
-        reason: str,
-        message: str,
-        interface: str,
-        severity: Severity,
-        rule: str = "",
-    ) -> None:
-        self._findings.append(
-            Finding(
-                object=owner,
-                reason=reason,
-                message=message,
-                severity=severity,
-                interface=interface,
-                rule=rule,
-            )
-        )
-
 
 def device_names(rule: Rule) -> tuple[str, ...]:
     """Names of the devices that a rule sends to, each once."""
@@ -166,6 +153,3 @@ def set_names(redirect: XdpRedirect) -> set[str]:
         if isinstance(rule.action, DeviceTable | CPUTable) and rule.action.address_set:
             names.add(rule.action.address_set)
     return names
-
-
-__all__ = ["Placer", "device_names", "selects_link", "set_names"]

@@ -26,8 +26,8 @@ from xdpredirect.kernel.bpf import pin
 from xdpredirect.kernel.prepare import perform, read_recorded
 from xdpredirect.kernel.programs import AttachType, create_link, load_program
 
-# r0 = XDP_PASS; exit
 _PASS = bytes.fromhex("b7000000020000009500000000000000")
+"""Two instructions: return XDP_PASS."""
 
 
 class Preparer:

@@ -1,6 +1,7 @@
 """The report of a pass: what was wanted, what runs, and the counters. Called by `agent.loop`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from xdpredirect.agent.desired import Desired, DesiredInterface
 from xdpredirect.agent.host import Host, XdpMode
@@ -14,7 +15,7 @@ from xdpredirect.agent.report import (
     RuleReport,
 )
 from xdpredirect.agent.select import selects_node
-from xdpredirect.api.redirect import State, XdpRedirect
+from xdpredirect.api.redirect import XdpRedirect
 from xdpredirect.datapath.abi import Slot
 
 Counters = Mapping[int, RuleCounters]
@@ -22,27 +23,34 @@ _NOTHING = RuleCounters()
 _ACTIONS = {"ToDevice": "Device", "Tx": "TX"}
 
 
-def summarise(
-    redirects: Sequence[XdpRedirect],
-    applied: Mapping[str, int],
-    desired: Desired,
-    observed: Observed,
-    host: Host,
-    findings: Sequence[Finding],
-    counters: Mapping[str, Counters],
-    failures: Mapping[str, str],
-) -> Report:
-    """`applied` are generations by object, `counters` sums by interface and slot, `failures` what
-    went wrong by interface."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a report is made of. `applied` are generations by object, `counters` sums by interface
+    and slot, `failures` what went wrong by interface."""
+
+    redirects: Sequence[XdpRedirect]
+    applied: Mapping[str, int]
+    desired: Desired
+    observed: Observed
+    host: Host
+    findings: Sequence[Finding]
+    counters: Mapping[str, Counters]
+    failures: Mapping[str, str]
+
+
+def summarise(found: Found) -> Report:
+    """The report, sorted by name."""
     interfaces = [
-        _interface(item, observed.interfaces.get(name), counters.get(name, {}), failures)
-        for name, item in desired.interfaces.items()
+        _interface(
+            item,
+            found.observed.interfaces.get(name),
+            found.counters.get(name, {}),
+            found.failures,
+        )
+        for name, item in found.desired.interfaces.items()
     ]
     return Report(
-        objects=tuple(
-            _object(o, applied.get(o.name, 0), desired, host, findings, failures)
-            for o in sorted(redirects, key=lambda o: o.name)
-        ),
+        objects=tuple(_object(o, found) for o in sorted(found.redirects, key=lambda o: o.name)),
         interfaces=tuple(sorted(interfaces, key=lambda i: i.name)),
     )
 
@@ -86,28 +94,21 @@ def _interface(
     )
 
 
-def _object(
-    redirect: XdpRedirect,
-    applied: int,
-    desired: Desired,
-    host: Host,
-    findings: Sequence[Finding],
-    failures: Mapping[str, str],
-) -> ObjectReport:
+def _object(redirect: XdpRedirect, found: Found) -> ObjectReport:
     name = redirect.name
-    carrying = [
+    carrying = sorted(
         interface
-        for interface, item in desired.interfaces.items()
+        for interface, item in found.desired.interfaces.items()
         if any(o.name == name for o in item.wanted.objects)
-    ]
+    )
     return ObjectReport(
         name=name,
         generation=redirect.generation,
-        applied_generation=applied,
-        state=redirect.spec.state if isinstance(redirect.spec.state, State) else "Active",
-        selected=selects_node(redirect.spec.node_selector, host.labels),
-        interfaces=tuple(sorted(i for i in carrying if i not in failures)),
-        conflicted=tuple(sorted(i for o, i in desired.conflicted if o == name)),
-        failed=tuple(sorted(i for i in carrying if i in failures)),
-        findings=tuple(f for f in findings if f.object == name),
+        applied_generation=found.applied.get(name, 0),
+        state=redirect.spec.state,
+        selected=selects_node(redirect.spec.node_selector, found.host.labels),
+        interfaces=tuple(i for i in carrying if i not in found.failures),
+        conflicted=tuple(sorted(i for o, i in found.desired.conflicted if o == name)),
+        failed=tuple(i for i in carrying if i in found.failures),
+        findings=tuple(f for f in found.findings if f.object == name),
     )

@@ -221,6 +221,7 @@ def _agree(builder: Builder, owner: str, target: Target, packed: bytes) -> None:
         raise LayoutConflict(
             owner,
             "RewriteConflict",
-            f"frames to {target.link.name} are rewritten differently by a broadcast and by another "
-            "rule, and the kernel keeps one egress program for a device; give both the same rewrite",
+            f"frames to {target.link.name} are rewritten differently by a broadcast and by "
+            "another rule, and the kernel keeps one egress program for a device; give both the "
+            "same rewrite",
         )

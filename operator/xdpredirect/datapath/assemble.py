@@ -136,8 +136,8 @@ def _programs(
         for then, name in builder.thens.items()
     ]
     if builder.egress:
-        rendered = (("config.h", _config({**common, "USES": 0})),)
-        programs.append(ProgramWanted(name="egress", kind="egress", rendered=rendered))
+        config = ("config.h", _config({**common, "USES": 0}))
+        programs.append(ProgramWanted(name="egress", kind="egress", rendered=(config,)))
     main = {**common, **builder.defines, "USES": int(builder.used)}
     rendered = (("config.h", _config(main)), ("rules.h", "\n".join(lines) + "\n"))
     programs.append(ProgramWanted(name="redirect", kind="redirect", rendered=rendered))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from xdpredirect.api.action import Then
 from xdpredirect.api.match import Prefix
 from xdpredirect.datapath.abi import COUNTER, COUNTER_SLOTS, PAIR, U32, U64, pack_rewrite
-from xdpredirect.datapath.fields import Field
+from xdpredirect.datapath.fields import NOTHING, Field
 from xdpredirect.datapath.mapspec import MapSpec, MapType
 from xdpredirect.datapath.slots import RuleId
 from xdpredirect.datapath.wanted import Machine, Target, WantedInterface
@@ -72,7 +72,7 @@ class Builder:
 
     wanted: WantedInterface
     machine: Machine
-    used: Field = Field(0)
+    used: Field = NOTHING
     targets: dict[RuleId, tuple[str, ...]] = field(default_factory=dict)
     defines: dict[str, str] = field(default_factory=dict)
     device_entries: dict[bytes, bytes] = field(default_factory=dict)

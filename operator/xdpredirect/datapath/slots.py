@@ -1,4 +1,4 @@
-"""Which counter slot belongs to which rule. A rule keeps its slot while the interface carries it."""
+"""Which counter slot belongs to which rule: one slot for as long as the interface carries it."""
 
 from collections.abc import Mapping, Sequence
 

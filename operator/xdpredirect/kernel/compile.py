@@ -56,7 +56,9 @@ class Compiler:
     def _compile(self, source: str, function: str) -> bytes:
         scratch = Path(tempfile.mkdtemp(prefix="xdpredirect-"))
         try:
-            return self._run(scratch, json.dumps({"source": source, "function": function}))
+            log = str(scratch / "tmp" / "clang.log")
+            job = {"source": source, "function": function, "log": log}
+            return self._run(scratch, json.dumps(job))
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -85,6 +87,7 @@ class Compiler:
                 user=NOBODY if root else None,
                 group=NOBODY if root else None,
                 extra_groups=[] if root else None,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise CompileError(f"the compiler could not run: {error}") from error

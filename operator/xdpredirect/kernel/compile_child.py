@@ -1,8 +1,8 @@
 """Turns C into BPF instructions with bcc; run by `kernel.compile` as a short-lived process.
 
 It runs under the distribution's Python (where bcc lives), isolated, as an unprivileged user, so it
-imports nothing of this project. Standard input: JSON {"source", "function"}. Standard output:
-JSON {"instructions": base64} or {"error": text}. The environment's BCC_KERNEL_SOURCE names the
+imports nothing of this project. Standard input: JSON {"source", "function", "log"}. Output: JSON
+{"instructions": base64} or {"error": text}. The environment's BCC_KERNEL_SOURCE names the
 stub headers.
 """
 
@@ -10,13 +10,14 @@ import base64
 import json
 import os
 import sys
+from pathlib import Path
 
 
 def main() -> None:
     """Compile one function; clang's complaints go to the answer, not to the terminal."""
     job = json.load(sys.stdin)
     answer = os.dup(1)
-    with open(os.path.join(os.environ["TMPDIR"], "clang.log"), "w+b") as log:
+    with Path(job["log"]).open("w+b") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         result = compile_function(job["source"], job["function"])
@@ -31,7 +32,8 @@ def main() -> None:
 def compile_function(source: str, function: str) -> dict[str, str]:
     """Return the instruction bytes of `function`; bcc raises plain exceptions of any kind."""
     try:
-        from bcc import BPF  # type: ignore[import-not-found, unused-ignore]
+        # Late, so that a machine without bcc gets an answer in words.
+        from bcc import BPF  # noqa: PLC0415
 
         program = BPF(text=source, cflags=["-Wno-everything"])
         instructions = program.dump_func(function)
