@@ -98,11 +98,11 @@ ensure_mount() {
 	fi
 }
 
-wanted=$(fingerprint)
-if [ "$(cat "$STAMP" 2>/dev/null)" != "$wanted" ] || [ -n "$(missing_packages)" ]; then
+if [ "$(cat "$STAMP" 2>/dev/null)" != "$(fingerprint)" ] || [ -n "$(missing_packages)" ]; then
 	install_packages
 	install_environment
-	printf '%s\n' "$wanted" >"$STAMP"
+	# Only now: the interpreter that is part of it may have come with the packages.
+	fingerprint >"$STAMP"
 	step "ready"
 fi
 ensure_mount bpf /sys/fs/bpf cafe4a11
