@@ -14,12 +14,13 @@ from xdpredirect.api.redirect import State, XdpAddressSet, XdpRedirect
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effective:
-    """Objects and sets to resolve. `paused` names objects that stay as they were."""
+    """Objects and sets to resolve. `held` names objects that stay as they were applied, or stay
+    away when they never were."""
 
     redirects: tuple[XdpRedirect, ...]
     sets: Mapping[str, XdpAddressSet]
     findings: tuple[Finding, ...]
-    paused: frozenset[str]
+    held: frozenset[str]
 
 
 def effective(
@@ -29,25 +30,35 @@ def effective(
     applied_sets: Mapping[str, XdpAddressSet],
 ) -> Effective:
     """`applied` and `applied_sets` are what the datapath ran after the last pass, by name."""
-    paused = frozenset(o.name for o in wanted if o.spec.state is State.PAUSED)
-    redirects = tuple(
-        applied[o.name] if o.name in paused else o
-        for o in wanted
-        if o.name not in paused or o.name in applied
+    sets = {**applied_sets, **{s.name: s for s in wanted_sets}}
+    wanted_names = {s.name for s in wanted_sets}
+    held = {o.name for o in wanted if o.spec.state is State.PAUSED}
+    findings: list[Finding] = []
+    for redirect in wanted:
+        for name in sorted(set_names(redirect) - wanted_names):
+            if redirect.spec.state is State.ACTIVE:
+                findings.append(_missing(redirect.name, name, name in sets))
+                held |= set() if name in sets else {redirect.name}
+    redirects = (applied.get(o.name) if o.name in held else o for o in wanted)
+    return Effective(
+        redirects=tuple(o for o in redirects if o is not None),
+        sets=sets,
+        findings=tuple(findings),
+        held=frozenset(held),
     )
-    sets = {s.name: s for s in wanted_sets}
-    findings = []
-    for redirect in redirects:
-        for name in sorted(set_names(redirect) - sets.keys()):
-            if name in applied_sets:
-                findings.append(
-                    Finding(
-                        object=redirect.name,
-                        reason="AddressSetMissing",
-                        message=f"XdpAddressSet {name} was removed; its last content stays in use, "
-                        "create it again or take it out of the rules",
-                        severity=Severity.DEGRADED,
-                    )
-                )
-    known = {**applied_sets, **sets}
-    return Effective(redirects=redirects, sets=known, findings=tuple(findings), paused=paused)
+
+
+def _missing(owner: str, name: str, known: bool) -> Finding:
+    if known:
+        message = (
+            f"XdpAddressSet {name} was removed; its last content stays in use, create it again "
+            "or take it out of the rules"
+        )
+    else:
+        message = f"XdpAddressSet {name} does not exist; create it, until then nothing changes"
+    return Finding(
+        object=owner,
+        reason="AddressSetMissing",
+        message=message,
+        severity=Severity.DEGRADED if known else Severity.STALLED,
+    )

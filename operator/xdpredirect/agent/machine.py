@@ -18,6 +18,7 @@ from xdpredirect.agent.host import Host
 from xdpredirect.agent.observe import claim, observe
 from xdpredirect.agent.observed import Observed, ObservedInterface
 from xdpredirect.agent.pins import Pins
+from xdpredirect.agent.place import set_names
 from xdpredirect.agent.plan import plan_interface, plan_removal, plan_renames
 from xdpredirect.agent.preparer import Preparer
 from xdpredirect.agent.report import Finding, Report
@@ -92,7 +93,7 @@ class MachineAgent:
         run.actions += self._preparer.after(wants, host, dry_run)
         if not dry_run:
             host, seen, chosen, desired = self._look()
-            self._record(chosen, run)
+            self._record(chosen, desired, run)
         report = self._report(host, seen, chosen, desired, run.failures)
         return Outcome(
             report=report,
@@ -146,24 +147,24 @@ class MachineAgent:
                 return
             run.actions.append(action)
 
-    def _record(self, chosen: Effective, run: _Pass) -> None:
-        """Objects that were carried out everywhere become the applied ones."""
-        objects = self.store.read_all().objects
-        failed = bool(run.failures)
-        documents = [
-            d
-            for d in objects.documents
-            if not failed and not (d["kind"] == "XdpRedirect" and key_of(d).name in chosen.paused)
-        ]
-        self.store.mark_applied(documents)
-        if not failed:
-            there = {key_of(d) for d in objects.documents}
-            in_use = {
-                Key("XdpAddressSet", name)
-                for finding in chosen.findings
-                for name in chosen.sets
-                if finding.reason == "AddressSetMissing" and f" {name} " in finding.message
-            }
+    def _record(self, chosen: Effective, desired: Desired, run: _Pass) -> None:
+        """Objects that were carried out everywhere become the applied ones; what failed somewhere,
+        and the sets that it needs, stay as they were applied before."""
+        documents = self.store.read_all().objects.documents
+        failed = {
+            placed.name
+            for name, item in desired.interfaces.items()
+            if name in run.failures
+            for placed in item.wanted.objects
+        }
+        held = failed | chosen.held
+        needed = {n for o in chosen.redirects if o.name in failed for n in set_names(o)}
+        skip = {Key("XdpRedirect", name) for name in held}
+        skip |= {Key("XdpAddressSet", name) for name in needed}
+        self.store.mark_applied(d for d in documents if key_of(d) not in skip)
+        if not run.failures:
+            there = {key_of(d) for d in documents}
+            in_use = {Key("XdpAddressSet", n) for o in chosen.redirects for n in set_names(o)}
             gone = {key_of(d) for d in self.store.applied().documents} - there - in_use
             self.store.forget_applied(gone)
 

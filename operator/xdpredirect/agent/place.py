@@ -34,22 +34,8 @@ class Placer:
         found, self._findings = self._findings, []
         return found
 
-    def place(self, redirect: XdpRedirect, link: Link) -> PlacedObject | None:
-        """The object's rules for this interface; None when a set that it needs is unknown, so
-        that a rule never loses the condition that narrows it."""
-        missing = sorted(set_names(redirect) - self._sets.keys())
-        if missing:
-            self._findings.append(
-                Finding(
-                    object=redirect.name,
-                    reason="AddressSetMissing",
-                    message=f"XdpAddressSet {missing[0]} does not exist; create it, the object "
-                    "waits for it",
-                    interface=link.name,
-                    severity=Severity.STALLED,
-                )
-            )
-            return None
+    def place(self, redirect: XdpRedirect, link: Link) -> PlacedObject:
+        """The object's rules for this interface. Its address sets must be known."""
         rules = tuple(
             self._rule(redirect, rule, link)
             for rule in redirect.spec.rules

@@ -13,7 +13,7 @@ from xdpredirect.agent.report import Finding, Severity
 from xdpredirect.agent.select import links_of, selects_node
 from xdpredirect.api.action import OnMiss
 from xdpredirect.api.redirect import Frags, Mode, Protect, State, XdpAddressSet, XdpRedirect
-from xdpredirect.datapath.wanted import Machine, PlacedObject, WantedInterface
+from xdpredirect.datapath.wanted import Machine, WantedInterface
 
 RULES_OF_AN_INTERFACE = 128
 
@@ -21,7 +21,7 @@ RULES_OF_AN_INTERFACE = 128
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
     """What was made of the objects. `conflicted` holds (object, interface) where another object
-    has precedence; `unplaced` names active, selected objects that no interface matches."""
+    has precedence."""
 
     interfaces: tuple[WantedInterface, ...]
     machine: Machine
@@ -54,10 +54,8 @@ def resolve(
         kept, problems = _together(here, link)
         conflicted |= {(f.object, link.name) for f in problems if f.reason in _CONFLICTS}
         findings += problems
-        interface = _interface(kept, link, placer)
+        wanted.append(_interface(kept, link, placer))
         findings += placer.take_findings()
-        if interface is not None:
-            wanted.append(interface)
     findings += (
         _finding(o.name, "NoInterface", "no interface of this machine matches spec.interfaces")
         for o in active
@@ -143,16 +141,13 @@ def _takes_all(candidate: XdpRedirect) -> bool:
     )
 
 
-def _interface(
-    objects: Sequence[XdpRedirect], link: Link, placer: Placer
-) -> WantedInterface | None:
-    placed = [placer.place(o, link) for o in objects]
-    there: list[PlacedObject] = [p for p in placed if p is not None]
-    if not there:
-        return None
+def _interface(objects: Sequence[XdpRedirect], link: Link, placer: Placer) -> WantedInterface:
     spec = objects[0].spec
     return WantedInterface(
-        link=link, mode=spec.mode, frags=_frags(spec.frags, spec.mode, link), objects=tuple(there)
+        link=link,
+        mode=spec.mode,
+        frags=_frags(spec.frags, spec.mode, link),
+        objects=tuple(placer.place(o, link) for o in objects),
     )
 
 

@@ -24,7 +24,7 @@ from xdpredirect.api.action import (
 )
 from xdpredirect.api.redirect import Mode
 from xdpredirect.datapath.abi import U32, pack_rewrite
-from xdpredirect.datapath.builder import Builder, LayoutConflict
+from xdpredirect.datapath.builder import MAPS_OF_A_KIND, Builder, LayoutConflict
 from xdpredirect.datapath.fields import FLOW, ROUTE, TUNNEL, Field
 from xdpredirect.datapath.spread import assign, rotate
 from xdpredirect.datapath.tables import cpu_table, device_table
@@ -64,7 +64,7 @@ def render_action(builder: Builder, owner: str, placed: PlacedRule, slot: int) -
         case DeviceGroup():
             lines, words = _group(builder, placed, placed.rule.action, slot, miss)
         case Broadcast():
-            lines, words = _broadcast(builder, placed, placed.rule.action, slot, miss)
+            lines, words = _broadcast(builder, rule, placed, slot, miss)
         case CPUs():
             lines, words = _cpus(builder, rule, placed, slot, miss)
         case DeviceTable():
@@ -124,7 +124,7 @@ def _group(
     builder: Builder, placed: PlacedRule, action: DeviceGroup, slot: int, miss: str
 ) -> tuple[list[str], list[str]]:
     targets = {member.name: placed.devices[member.name][0] for member in action.members}
-    alive = frozenset(name for name, t in targets.items() if t.link and t.link.up)
+    alive = frozenset(name for name, t in targets.items() if t.link and _alive(builder, t.link))
     owners = assign([(m.name, m.weight) for m in action.members], alive)
     base = builder.devices([targets[owner] if owner else None for owner in owners])
     spread = _spread_word(builder, action.spread_by)
@@ -143,8 +143,17 @@ def _members(action: Broadcast, placed: PlacedRule) -> Iterator[Target]:
 
 
 def _broadcast(
-    builder: Builder, placed: PlacedRule, action: Broadcast, slot: int, miss: str
+    builder: Builder, rule: tuple[str, str], placed: PlacedRule, slot: int, miss: str
 ) -> tuple[list[str], list[str]]:
+    action, owner = placed.rule.action, rule[0]
+    assert isinstance(action, Broadcast)
+    if builder.broadcasts >= MAPS_OF_A_KIND:
+        raise LayoutConflict(
+            owner,
+            "TooManyMaps",
+            f"more than {MAPS_OF_A_KIND} Broadcast rules on {builder.wanted.link.name}; put their "
+            "devices into fewer rules",
+        )
     members = list(_members(action, placed))[:BROADCAST_MEMBERS]
     entries, live = {}, 0
     for index, target in enumerate(members):
@@ -158,13 +167,24 @@ def _broadcast(
     return [f"BROADCAST({slot}, {name}, {number}, {flags}, {miss})"], [word(t) for t in members]
 
 
+def _alive(builder: Builder, link: Link) -> bool:
+    """Whether a member can take its share: a link without carrier, or one that its driver does
+    not transmit to, would lose every frame."""
+    return link.carrier and _transmits(builder, link)
+
+
+def _transmits(builder: Builder, link: Link) -> bool:
+    """Whether the kernel accepts frames for the device: xdp_ok_fwd_dev, and NDO_XMIT in native
+    mode (kernel/bpf/devmap.c)."""
+    if builder.wanted.mode is Mode.GENERIC or link.features is None:
+        return link.up
+    return link.up and bool(link.features & XdpFeatures.NDO_XMIT)
+
+
 def _takes_copies(builder: Builder, link: Link, exclude_ingress: bool) -> bool:
     """Whether the kernel sends a copy: kernel/bpf/devmap.c is_valid_dst."""
-    if not link.up or (exclude_ingress and link.ifindex == builder.wanted.link.ifindex):
-        return False
-    if builder.wanted.mode is Mode.GENERIC or link.features is None:
-        return True
-    return bool(link.features & XdpFeatures.NDO_XMIT)
+    own = exclude_ingress and link.ifindex == builder.wanted.link.ifindex
+    return not own and _transmits(builder, link)
 
 
 def _cpus(
