@@ -159,8 +159,11 @@ class Actor:
                 _KINDS[action.program.kind],
                 action.frags,
             )
+        path = self.pins.program(action.interface, action.generation, action.program.name)
         try:
-            pin(fd, self.pins.program(action.interface, action.generation, action.program.name))
+            # A program that needs no map of its own is the first thing of its generation.
+            path.parent.mkdir(exist_ok=True, mode=0o700)
+            pin(fd, path)
         finally:
             os.close(fd)
 
