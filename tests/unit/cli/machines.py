@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import yaml
+
 from tests.unit.cli.samples import interface, rule, thing
 from xdpredirect.agent.lock import hold
 from xdpredirect.agent.report import Finding, Report
@@ -125,6 +127,13 @@ class Shell:
             out.flush()
             text = out.buffer.getvalue().decode()
         return Typed(code, text, err.getvalue())
+
+
+def file(shell: Shell, *documents: object, name: str = "r.yaml") -> str:
+    """A file of these objects on the shell's host; returns its path."""
+    path = shell.root / name
+    path.write_text("---\n".join(yaml.safe_dump(document) for document in documents))
+    return str(path)
 
 
 @contextlib.contextmanager

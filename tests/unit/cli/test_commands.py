@@ -1,33 +1,18 @@
 """apply, plan, delete, agent and help: exit codes and every message."""
 
-import contextlib
 import json
-from dataclasses import replace
-from pathlib import Path
 
 import click
 import pytest
 import yaml
 
 from tests.unit.agent.test_store import address_set, redirect
-from tests.unit.cli.machines import Machine, Shell, an_agent
+from tests.unit.cli.machines import Machine, Shell, file
 from tests.unit.cli.samples import finding
 from xdpredirect import __version__
 from xdpredirect.agent.report import Severity
-from xdpredirect.agent.store import Key, Store
 from xdpredirect.cli.main import COMMANDS, cli
 from xdpredirect.errors import KernelError, VerifierError
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
-
-
-def file(shell: Shell, *documents: object, name: str = "r.yaml") -> str:
-    path = shell.root / name
-    path.write_text("---\n".join(yaml.safe_dump(document) for document in documents))
-    return str(path)
 
 
 class TestApply:
@@ -245,101 +230,6 @@ class TestDelete:
         shell.type("apply", "-f", file(shell, redirect()))
         shell.environ = {"XDPREDIRECT_ALL": "1", "XDPREDIRECT_EVERYTHING": "1"}
         assert shell.type("delete").code == 2
-
-
-class TestBesideAnAgent:
-    def test_the_agent_does_it_and_apply_waits(self, shell: Shell) -> None:
-        def agent_passes() -> None:
-            if shell.seconds > 0.45:
-                report = shell.machine.observe_report(shell.settings())
-                documents = shell.store.read_all().objects.documents
-                shell.store.record(report, documents, "2026-01-02T03:04:05Z")
-
-        shell.on_sleep = agent_passes
-        with an_agent(shell):
-            typed = shell.type("apply", "-f", file(shell, redirect(), address_set()))
-        assert typed.code == 0
-        assert typed.err.startswith("waiting for the agent, pid ")
-        assert typed.out.splitlines() == [
-            "xdpaddressset/bots created",
-            "xdpredirect/edge created: Ready, running on veth0",
-        ]
-        assert shell.machine.passes == []
-        assert 0.4 < shell.seconds < 1
-
-    def test_an_agent_that_does_nothing(self, shell: Shell) -> None:
-        with an_agent(shell):
-            typed = shell.type("apply", "-f", file(shell, redirect()), "--timeout", "2")
-        assert typed.code == 1
-        assert "has not taken the change up in 2 s; the objects are kept" in typed.err
-        assert 2 < shell.seconds < 3
-
-    def test_an_agent_that_ends_meanwhile_leaves_the_rest_to_us(self, shell: Shell) -> None:
-        with contextlib.ExitStack() as agent:
-            agent.enter_context(an_agent(shell))
-            shell.on_sleep = agent.close
-            typed = shell.type("apply", "-f", file(shell, redirect()))
-        assert typed.code == 0
-        assert "xdpredirect/edge created: Ready" in typed.out
-        assert len(shell.machine.passes) == 1
-
-    def test_an_agent_that_follows_another_directory(self, shell: Shell) -> None:
-        with an_agent(shell, Path("/etc/xdp")):
-            typed = shell.type("apply", "-f", file(shell, redirect()))
-        assert typed.code == 4
-        assert typed.err.endswith(
-            "which follows /etc/xdp (put the objects there); stop it or use another directory\n"
-        )
-        assert shell.store.read_all().objects.documents == ()
-
-    def test_a_second_agent(self, shell: Shell) -> None:
-        with an_agent(shell):
-            typed = shell.type("agent")
-        assert typed.code == 4
-        assert "is held by pid " in typed.err
-
-    def test_status_follows_the_directory_of_the_agent(self, shell: Shell) -> None:
-        directory = shell.root / "etc"
-        directory.mkdir()
-        (directory / "a.yaml").write_text(yaml.safe_dump(redirect("from-etc")))
-        with an_agent(shell, directory):
-            assert "from-etc" in shell.type("status").out
-
-    def test_what_a_stopped_agent_applied_is_not_swept_away(self, shell: Shell) -> None:
-        directory = shell.root / "etc"
-        directory.mkdir()
-        (directory / "a.yaml").write_text(yaml.safe_dump(redirect("from-etc")))
-        followed = replace(shell.settings(), files=directory)
-        outcome = shell.machine.converge(followed)
-        store = Store(followed.state_dir, directory)
-        store.record(outcome.report, store.read_all().objects.documents, "2026-01-02T03:04:05Z")
-        path = file(shell, redirect("mine"))
-        for words in (["apply", "-f", path], ["plan", "-f", path]):
-            typed = shell.type(*words)
-            assert typed.code == 4
-            assert typed.err.startswith(
-                f"error: {shell.root}/state is held by the objects of "
-                f"{directory}, whose agent is not running"
-            )
-        assert "from-etc" in shell.type("status").out
-        assert shell.machine.running == {"from-etc"}
-        assert shell.type("delete", "--all").code == 0
-        assert shell.machine.running == set()
-        shell.store.forget_applied([Key("XdpRedirect", "from-etc")])
-        assert shell.type("apply", "-f", path).code == 0
-
-    def test_delete_waits_too(self, shell: Shell) -> None:
-        shell.type("apply", "-f", file(shell, redirect()))
-
-        def agent_passes() -> None:
-            wanted = shell.store.read_all().objects
-            report = shell.machine.observe_report(shell.settings())
-            shell.store.record(report, wanted.documents, "2026-01-02T03:04:06Z")
-
-        shell.on_sleep = agent_passes
-        with an_agent(shell):
-            typed = shell.type("delete", "edge")
-        assert (typed.code, typed.out) == (0, "xdpredirect/edge deleted\n")
 
 
 def test_agent_runs_with_its_settings(shell: Shell) -> None:

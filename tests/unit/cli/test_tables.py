@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import yaml
@@ -53,11 +52,6 @@ FINDINGS
    The peer of eth2 leaves checksums unfinished and XDP forwards them so: UDP
    and TCP are lost. Run ethtool -K veth-peer tx off in the sender's namespace.
 """
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
 
 
 def test_status_of_a_busy_machine(shell: Shell) -> None:
