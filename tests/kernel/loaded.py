@@ -31,7 +31,7 @@ CACHE = Path(tempfile.gettempdir()) / f"xdpredirect-test-cache-{os.getuid()}"
 SOURCES = {path.name: path.read_text() for path in data_dir("bpf").glob("*.[ch]")}
 _KINDS = {"redirect": AttachType.XDP, "cpumap": AttachType.CPUMAP, "egress": AttachType.DEVMAP}
 LOOPBACK = Link(
-    ifindex=1, name="lo", mac=bytes(6), up=True, mtu=65536, features=XdpFeatures(127)
+    ifindex=1, name="lo", mac=bytes(6), up=True, carrier=True, mtu=65536, features=XdpFeatures(127)
 )
 
 
@@ -44,13 +44,9 @@ class Loaded:
     maps: Mapping[str, Map]
     slots: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
-    def run(
-        self, frame: bytes, *, rx_queue: int = 0, ifindex: int = 0, repeat: int = 1
-    ) -> TestRun:
+    def run(self, frame: bytes, *, rx_queue: int = 0, ifindex: int = 0, repeat: int = 1) -> TestRun:
         """BPF_PROG_TEST_RUN."""
-        return run_program(
-            self.program, frame, rx_queue=rx_queue, ifindex=ifindex, repeat=repeat
-        )
+        return run_program(self.program, frame, rx_queue=rx_queue, ifindex=ifindex, repeat=repeat)
 
     def counters(self, rule: tuple[str, str] | int) -> RuleCounters:
         """Counters of a rule, or of a slot by number."""
@@ -80,9 +76,7 @@ def loaded(
     resolution = resolve(redirects, {s.name: s for s in sets}, host or a_host())
     wanted = next(w for w in resolution.interfaces if w.link.name == interface)
     rules = [(o.name, r.rule.name) for o in wanted.objects for r in o.rules]
-    layout = lay_out(
-        wanted, assign_slots({}, rules), resolution.machine, sources_digest(SOURCES)
-    )
+    layout = lay_out(wanted, assign_slots({}, rules), resolution.machine, sources_digest(SOURCES))
     with loaded_layout(layout) as result:
         yield result
 

@@ -25,6 +25,7 @@ def read_counters(pins: Pins, interface: str, slots: Iterable[int]) -> dict[int,
 
 
 def sum_counters(values: bytes) -> RuleCounters:
+    """One slot's struct counter of every CPU, added up."""
     packets = octets = misses = errors = 0
     for cpu in COUNTER.iter_unpack(values):
         packets += cpu[0]
