@@ -15,7 +15,7 @@ from xdpredirect.agent.desired import Desired, DesiredInterface, desire
 from xdpredirect.agent.effective import Effective, effective
 from xdpredirect.agent.findings import findings as check
 from xdpredirect.agent.host import Host
-from xdpredirect.agent.observe import claim, observe
+from xdpredirect.agent.observe import check_owner, claim, observe, release, release
 from xdpredirect.agent.observed import Observed, ObservedInterface
 from xdpredirect.agent.pins import Pins
 from xdpredirect.agent.place import set_names
@@ -78,9 +78,10 @@ class MachineAgent:
     def converge(self, dry_run: bool = False) -> Outcome:
         """Make the kernel as the objects want it."""
         run = _Pass(dry_run)
-        if not dry_run:
-            claim(self._pins)
+        check_owner(self._pins)
         host, seen, chosen, desired = self._look()
+        if desired.interfaces and not dry_run:
+            claim(self._pins)
         if self._rename(run, host, seen):
             host, seen, chosen, desired = self._look()
         wants = usages(desired, {o.name: o for o in chosen.redirects}, self._carrier_changes)
@@ -94,6 +95,10 @@ class MachineAgent:
         if not dry_run:
             host, seen, chosen, desired = self._look()
             self._record(chosen, desired, run)
+            if not desired.interfaces:
+                release(self._pins)
+            if not seen.interfaces and not seen.pass_programs:
+                release(self._pins)
         report = self._report(host, seen, chosen, desired, run.failures)
         return Outcome(
             report=report,

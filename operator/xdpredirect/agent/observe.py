@@ -5,6 +5,7 @@ the same as one that made it all. Nothing is changed here, except that a fresh d
 with the network namespace that it serves.
 """
 
+import contextlib
 import os
 import struct
 from collections.abc import Iterator, Mapping
@@ -32,15 +33,53 @@ def claim(pins: Pins) -> None:
 
     Raises Locked when the directory serves another one: ifindexes mean other devices there.
     """
-    here = Path("/proc/thread-self/ns/net").stat().st_ino
+    here = _here()
     if not pins.owner.exists():
         with create_map(_OWNER) as owner:
             owner.put(_ZERO, U64.pack(here))
             pin(owner.fd, pins.owner)
+    _check_owner(pins, here)
+
+
+def check_owner(pins: Pins) -> None:
+    """Raises Locked when the directory serves another network namespace; a fresh one serves
+    nobody yet."""
+    if pins.owner.exists():
+        _check_owner(pins, _here())
+
+
+def release(pins: Pins) -> None:
+    """Unmark a directory in which nothing is pinned any more."""
+    for directory in (pins.interfaces, pins.passes):
+        if directory.is_dir() and any(directory.iterdir()):
+            return
+    for directory in (pins.interfaces, pins.passes):
+        if directory.is_dir():
+            directory.rmdir()
+    pins.owner.unlink(missing_ok=True)
+
+
+def _here() -> int:
+    return Path("/proc/thread-self/ns/net").stat().st_ino
+
+
+def _check_owner(pins: Pins, here: int) -> None:
     with pinned_map(pins.owner) as owner:
         (there,) = U64.unpack(owner.get(_ZERO) or bytes(8))
     if there != here:
         raise Locked(str(pins.root), f"network namespace net:[{there}], this one is net:[{here}]")
+
+
+def release(pins: Pins) -> None:
+    """Take the mark off a directory that holds nothing else, so that nothing of ours is left.
+
+    The directory itself stays: whoever calls holds the lock on it.
+    """
+    pins.owner.unlink(missing_ok=True)
+    for directory in (pins.interfaces, pins.passes):
+        # Never made, or something lies in it that is not ours.
+        with contextlib.suppress(OSError):
+            directory.rmdir()
 
 
 def observe(
