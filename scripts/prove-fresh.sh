@@ -85,6 +85,9 @@ mount_kernel() {
 	mount -t tracefs tracefs "$root/sys/kernel/tracing"
 	mount --rbind /dev "$root/dev"
 	mount -t tmpfs -o mode=755 tmpfs "$root/run"
+	# BPF objects are the machine's: kernel tests in here and outside take turns (tests/kernel).
+	touch /run/xdpredirect-lab.lock "$root/run/xdpredirect-lab.lock"
+	mount --bind /run/xdpredirect-lab.lock "$root/run/xdpredirect-lab.lock"
 }
 
 inside() {
