@@ -36,11 +36,6 @@ static __u64 (*buff_len)(struct xdp_md *ctx) = (void *)188;
 		asm volatile("%0 += %1" : "+r"(value) : "r"(zero));                                \
 		(variable) = value;                                                                \
 	} while (0)
-#define FORGET_IF(field, variable, zero)                                                           \
-	do {                                                                                       \
-		if (USES & (field))                                                                \
-			FORGET(variable, zero);                                                    \
-	} while (0)
 
 /*
  * Keeps the compiler from sharing "context + offset" between uses: the verifier takes a load from

@@ -113,21 +113,21 @@ bottom:
 inline_fn void hash_inner(struct xdp_md *ctx, struct tunnel *t, __u64 zero)
 {
 	void *here = at(ctx, t->offset, ETHER_HEADER);
-	struct packet inner;
+	struct packet met, inner;
 	void *end;
 
 	if (!here)
 		return;
 	OPAQUE(ctx);
 	end = (void *)(long)ctx->data_end;
-	clear(&inner);
+	clear(&met);
 	if (t->type == ETHERTYPE_TEB)
-		parse_ethernet(&inner, here, end, zero);
+		parse_ethernet(&met, here, end, zero);
 	else if (t->type == ETHERTYPE_IPV4)
-		parse_ipv4(&inner, here, end, t->offset);
+		parse_ipv4(&met, here, end, t->offset);
 	else if (t->type == ETHERTYPE_IPV6)
-		parse_ipv6(&inner, here, end, t->offset, zero);
-	forget(&inner, zero);
+		parse_ipv6(&met, here, end, t->offset, zero);
+	settle(&inner, &met, zero);
 	if (!inner.family && inner.source_mac == NO_MAC)
 		return;
 	t->hash = hash_flow(&inner);
