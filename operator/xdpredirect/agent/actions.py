@@ -9,6 +9,10 @@ from xdpredirect.datapath.mapspec import MapSpec
 from xdpredirect.datapath.slots import RuleId
 
 
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateInterface:
     """Make the interface's directory and its counters, which outlive programs."""
@@ -39,7 +43,7 @@ class FreeSlots:
     slots: tuple[int, ...]
 
     def __str__(self) -> str:
-        return f"{self.interface}: free {len(self.slots)} counters"
+        return f"{self.interface}: free the counters of {len(self.slots)} rules"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +70,7 @@ class PutEntries:
     program: str = ""
 
     def __str__(self) -> str:
-        return f"{self.interface}: write {len(self.entries)} entries of {self.map}"
+        return f"{self.interface}: write {_entries(len(self.entries))} of {self.map}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,7 @@ class DeleteEntries:
     keys: tuple[bytes, ...]
 
     def __str__(self) -> str:
-        return f"{self.interface}: remove {len(self.keys)} entries of {self.map}"
+        return f"{self.interface}: remove {_entries(len(self.keys))} of {self.map}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

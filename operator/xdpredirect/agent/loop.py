@@ -76,9 +76,8 @@ def _pass(agent: MachineAgent, settings: Settings) -> None:
     """One pass; what fails is logged and tried again at the next change or resync."""
     try:
         outcome = agent.converge()
-        wanted = agent.store.read_all()
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        agent.store.record(outcome.report, wanted.objects.documents, now)
+        agent.store.record(outcome.report, outcome.documents, now)
     except XdpRedirectError as error:
         log.error("%s", error)
         return
@@ -87,7 +86,7 @@ def _pass(agent: MachineAgent, settings: Settings) -> None:
         return
     for action in outcome.actions:
         log.info("%s", action)
-    for problem in (*wanted.problems, *outcome.failures):
+    for problem in (*outcome.problems, *outcome.failures):
         log.error("%s", problem)
 
 

@@ -15,16 +15,17 @@ from xdpredirect.agent.desired import Desired, DesiredInterface, desire
 from xdpredirect.agent.effective import Effective, effective
 from xdpredirect.agent.findings import findings as check
 from xdpredirect.agent.host import Host
-from xdpredirect.agent.observe import check_owner, claim, observe, release, release
+from xdpredirect.agent.observe import check_owner, claim, observe, release
 from xdpredirect.agent.observed import Observed, ObservedInterface
 from xdpredirect.agent.pins import Pins
 from xdpredirect.agent.place import set_names
 from xdpredirect.agent.plan import plan_interface, plan_removal, plan_renames
 from xdpredirect.agent.preparer import Preparer
 from xdpredirect.agent.report import Finding, Report
-from xdpredirect.agent.store import Key, Store, key_of
+from xdpredirect.agent.store import Document, Key, Store, Wanted, key_of
 from xdpredirect.agent.summary import Found, summarise
 from xdpredirect.agent.usages import usages
+from xdpredirect.api.load import Objects
 from xdpredirect.data import data_dir
 from xdpredirect.datapath.source import sources_digest
 from xdpredirect.errors import ForeignProgram, XdpRedirectError
@@ -36,11 +37,14 @@ from xdpredirect.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a pass did, or would do, and how things stand after it."""
+    """What a pass did, or would do, and how things stand after it. `documents` are the wanted
+    objects that it was about, `problems` what was wrong with their files."""
 
     report: Report
     actions: tuple[object, ...]
     failures: tuple[str, ...]
+    documents: tuple[Document, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -69,6 +73,7 @@ class MachineAgent:
         self.store = Store(settings.state_dir, settings.files)
         self._preparer = Preparer(settings.state_dir, self._pins)
         self._carrier_changes: dict[int, int] = {}
+        self._wanted = Wanted(objects=Objects())
 
     def observe_report(self) -> Report:
         """How things stand; changes nothing."""
@@ -95,8 +100,6 @@ class MachineAgent:
         if not dry_run:
             host, seen, chosen, desired = self._look()
             self._record(chosen, desired, run)
-            if not desired.interfaces:
-                release(self._pins)
             if not seen.interfaces and not seen.pass_programs:
                 release(self._pins)
         report = self._report(host, seen, chosen, desired, run.failures)
@@ -104,12 +107,15 @@ class MachineAgent:
             report=report,
             actions=tuple(run.actions),
             failures=tuple(f"{name}: {words}" for name, words in sorted(run.failures.items())),
+            documents=self._wanted.objects.documents,
+            problems=self._wanted.problems,
         )
 
     def _look(self) -> tuple[Host, Observed, Effective, Desired]:
         host = observe_host(dict(self._settings.node_labels))
         seen = observe(self._pins, host, self._actor.written)
-        wanted, applied = self.store.read_all().objects, self.store.applied()
+        self._wanted = self.store.read_all()
+        wanted, applied = self._wanted.objects, self.store.applied()
         chosen = effective(
             wanted.redirects,
             wanted.address_sets,
@@ -155,7 +161,7 @@ class MachineAgent:
     def _record(self, chosen: Effective, desired: Desired, run: _Pass) -> None:
         """Objects that were carried out everywhere become the applied ones; what failed somewhere,
         and the sets that it needs, stay as they were applied before."""
-        documents = self.store.read_all().objects.documents
+        documents = self._wanted.objects.documents
         failed = {
             placed.name
             for name, item in desired.interfaces.items()
@@ -181,7 +187,7 @@ class MachineAgent:
         desired: Desired,
         failures: Mapping[str, str],
     ) -> Report:
-        wanted = self.store.read_all().objects.redirects
+        wanted = self._wanted.objects.redirects
         applied = {o.name: o.generation for o in self.store.applied().redirects}
         wants = usages(desired, {o.name: o for o in chosen.redirects}, self._carrier_changes)
         found: list[Finding] = [*chosen.findings, *desired.findings, *check(wants, host)]

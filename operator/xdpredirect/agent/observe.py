@@ -48,17 +48,6 @@ def check_owner(pins: Pins) -> None:
         _check_owner(pins, _here())
 
 
-def release(pins: Pins) -> None:
-    """Unmark a directory in which nothing is pinned any more."""
-    for directory in (pins.interfaces, pins.passes):
-        if directory.is_dir() and any(directory.iterdir()):
-            return
-    for directory in (pins.interfaces, pins.passes):
-        if directory.is_dir():
-            directory.rmdir()
-    pins.owner.unlink(missing_ok=True)
-
-
 def _here() -> int:
     return Path("/proc/thread-self/ns/net").stat().st_ino
 

@@ -42,7 +42,7 @@ def parse_checked(path: Path) -> Content:
     if child == 0:
         _answer(writer, path)
     os.close(writer)
-    with open(reader, "rb") as pipe:
+    with os.fdopen(reader, "rb") as pipe:
         answer = pipe.read()
     _, status = os.waitpid(child, 0)
     if status != 0 or not answer:

@@ -154,7 +154,7 @@ def _by_ourselves(
     runtime: Runtime, settings: Settings, store: Store, changes: tuple[Change, ...]
 ) -> Result:
     outcome = runtime.machine().converge(replace(settings, files=store.objects_dir))
-    store.record(outcome.report, store.read_all().objects.documents, runtime.timestamp())
+    store.record(outcome.report, outcome.documents, runtime.timestamp())
     return _result(changes, outcome)
 
 

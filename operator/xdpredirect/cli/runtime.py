@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from xdpredirect.agent.report import Report
+from xdpredirect.agent.store import Document
 from xdpredirect.settings import Settings
 
 
@@ -24,6 +25,9 @@ class Outcome(Protocol):
 
     @property
     def failures(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def documents(self) -> tuple[Document, ...]: ...  # noqa: D102
 
 
 class Machine(Protocol):

@@ -21,7 +21,6 @@ from xdpredirect.data import data_dir
 from xdpredirect.errors import CompileError
 
 MAP_NUMBER_BASE = 0x7F000000
-NOBODY = 65534
 TIMEOUT_SECONDS = 120
 _LD_IMM64 = 0x18
 _PSEUDO_MAP_FD = 1
@@ -67,10 +66,9 @@ class Compiler:
         for path in (scratch, *scratch.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
         (scratch / "tmp").mkdir()
+        # For the child, which gives its privileges up, and for us without CAP_DAC_OVERRIDE.
+        (scratch / "tmp").chmod(0o777)
         child = Path(__file__).with_name("compile_child.py").read_text()
-        root = os.geteuid() == 0
-        if root:
-            os.chown(scratch / "tmp", NOBODY, NOBODY)
         environment = {
             "BCC_KERNEL_SOURCE": str(scratch / "stubs"),
             "TMPDIR": str(scratch / "tmp"),
@@ -84,9 +82,6 @@ class Compiler:
                 timeout=TIMEOUT_SECONDS,
                 env=environment,
                 cwd=scratch / "tmp",
-                user=NOBODY if root else None,
-                group=NOBODY if root else None,
-                extra_groups=[] if root else None,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:

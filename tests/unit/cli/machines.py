@@ -15,7 +15,7 @@ import yaml
 from tests.unit.cli.samples import interface, rule, thing
 from xdpredirect.agent.lock import hold
 from xdpredirect.agent.report import Finding, Report
-from xdpredirect.agent.store import Store
+from xdpredirect.agent.store import Document, Store
 from xdpredirect.cli.main import invoke
 from xdpredirect.cli.runtime import Runtime
 from xdpredirect.settings import Settings, read
@@ -28,6 +28,7 @@ class Done:
     report: Report
     actions: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    documents: tuple[Document, ...] = ()
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Machine:
         if not dry_run:
             self.running = names
             store.mark_applied(wanted.documents)
-        return Done(self._report(settings), tuple(actions), self.failures)
+        return Done(self._report(settings), tuple(actions), self.failures, wanted.documents)
 
     def _report(self, settings: Settings) -> Report:
         wanted = Store(settings.state_dir, settings.files).read_all().objects
