@@ -79,8 +79,10 @@ class Map:
     def delete(self, key: bytes) -> None:
         """Remove one entry; one that is not there counts as removed."""
         self._key.raw = key
+        # The kernel refuses a pointer to a value here (EINVAL), unlike in the other two commands.
+        attributes = bytearray(struct.pack("=IIQ", self.fd, 0, address_of(self._key)))
         try:
-            bpf_call(Command.MAP_DELETE_ELEM, self._element(), f"delete from {self.spec.name}")
+            bpf_call(Command.MAP_DELETE_ELEM, attributes, f"delete from {self.spec.name}")
         except KernelError as error:
             if error.errno != ENOENT:
                 raise
