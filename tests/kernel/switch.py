@@ -60,8 +60,8 @@ class Switch:
         with self.dut.enter():
             outcome = self.agent.converge()
             again = self.agent.converge(dry_run=True).actions
-        assert not again, f"a second pass would still {[str(action) for action in again]}"
         assert not outcome.failures, outcome.failures
+        assert not again, f"a second pass would still {[str(action) for action in again]}"
         assert {i.mode for i in outcome.report.interfaces} <= {XdpMode(self.mode)}
         return outcome
 
@@ -96,17 +96,6 @@ class Switch:
         wanted = {name: n for name, n in expected.items() if n}
         assert found == wanted, f"{found} frames arrived, not {wanted}"
         return arrived
-
-    def delivered_one(self, frame: bytes, port: str = INGRESS) -> tuple[str, bytes] | None:
-        """Where one frame came out and how it looked; None when it was dropped."""
-        with contextlib.ExitStack() as stack:
-            counters = self._counters(stack, port)
-            self.far[port].send([frame])
-            for counter in counters.values():
-                counter.settled(0.03)
-            found = [(name, f) for name, counter in counters.items() for f in counter.frames]
-        assert len(found) <= 1
-        return found[0] if found else None
 
     def _counters(self, stack: contextlib.ExitStack, port: str) -> dict[str, Counter]:
         counters = {name: stack.enter_context(far.counter()) for name, far in self.far.items()}
