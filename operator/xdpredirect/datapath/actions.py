@@ -50,7 +50,7 @@ _SPREAD = {
 
 def render_action(builder: Builder, owner: str, placed: PlacedRule, slot: int) -> list[str]:
     """Lines of one action; what it leads to goes into `builder.targets`."""
-    rule = (owner, placed.rule.name)
+    rule = builder.rule = (owner, placed.rule.name)
     miss = _MISS[placed.rule.on_miss]
     match placed.rule.action:
         case Pass():
@@ -158,7 +158,9 @@ def _broadcast(
     entries, live = {}, 0
     for index, target in enumerate(members):
         value = builder.device_value(target)
-        if value is None or target.link is None:
+        # A member that is down stops generic XDP from serving those after it
+        # (kernel/bpf/devmap.c: dev_map_redirect_multi); native XDP would only pass it over.
+        if value is None or target.link is None or not target.link.up:
             continue
         entries[U32.pack(index)] = value
         live += _takes_copies(builder, target.link, action.exclude_ingress)
@@ -211,6 +213,7 @@ def _route(
 ) -> tuple[list[str], list[str]]:
     builder.use(ROUTE)
     builder.define("ROUTES", 1)
+    builder.place("route")
     return [f"ROUTE({slot}, {table or 0}, {miss})"], [f"table {table}" if table else "main routing"]
 
 
