@@ -68,4 +68,25 @@ struct lower {
 	__u32 vid;
 };
 
+/* Which frames were lost: one key of the drop monitor. Fields that an event lacks are 0. */
+struct loss_key {
+	__u32 event;
+	__u32 program; /* id */
+	__u32 map; /* id */
+	__u32 index; /* map key; the verdict for EVENT_EXCEPTION */
+	__u32 from; /* ifindex */
+	__u32 to; /* ifindex, or CPU */
+	__u32 error; /* errno */
+};
+
+enum {
+	EVENT_REDIRECT_ERR = 1,
+	EVENT_EXCEPTION = 2,
+	EVENT_DEVMAP_XMIT = 3,
+	EVENT_BULK_TX = 4,
+	EVENT_CPUMAP_ENQUEUE = 5,
+	EVENT_CPUMAP_KTHREAD = 6,
+	EVENT_CPUMAP_PROGRAM = 7,
+};
+
 #endif

@@ -45,6 +45,25 @@ class RuleCounters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """Frames that were redirected and did not arrive, of one cause. `reason` is a name out of
+    reasons.py; `errno` the kernel's name of the error, or empty. `rule` is empty where the kernel
+    does not tell rules apart, `target` names the device, CPU or socket. `rate` is in frames a
+    second since the pass before; `since` is RFC 3339. `hint` says cause and fix."""
+
+    object: str
+    rule: str
+    reason: str
+    errno: str
+    interface: str
+    target: str
+    packets: int
+    rate: float
+    since: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleReport:
     """One rule on one interface. `action` is its type, `targets` what it resolved to here, in
     words such as `veth1`, `cpu 2`, `vlan 200 -> veth200`."""
@@ -96,11 +115,13 @@ class ObjectReport:
     conflicted: tuple[str, ...]
     failed: tuple[str, ...]
     findings: tuple[Finding, ...]
+    losses: tuple[Loss, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything, sorted by name."""
+    """Everything, sorted by name. `foreign` are losses of programs that are not ours."""
 
     objects: tuple[ObjectReport, ...]
     interfaces: tuple[InterfaceReport, ...]
+    foreign: tuple[Loss, ...] = ()

@@ -18,6 +18,8 @@ from xdpredirect.datapath.mapspec import NO_PREALLOC, MapSpec, MapType
 _CACHE_SLOTS = 1 << 13
 _LPM_ENTRIES = 1 << 20
 _ROUTE_ENTRIES = 4096
+_RULES_ON_THE_STACK = 8
+_SCRATCH_SIZE = 512
 
 
 def assemble(
@@ -33,6 +35,11 @@ def assemble(
         key = builder.wanted.link.ifindex
         entries = {PAIR.pack(key, to): rewrite for to, rewrite in builder.egress.items()}
         builder.add_map("EGRESS", MapSpec("egress", MapType.HASH, 8, 16, 64), entries)
+    if sum(line.startswith("RULE(") for line in lines) > _RULES_ON_THE_STACK:
+        builder.define("SCRATCH_SIZE", _SCRATCH_SIZE)
+        builder.add_map(
+            "SCRATCH", MapSpec("scratch", MapType.PERCPU_ARRAY, 4, _SCRATCH_SIZE, 1), {}
+        )
     maps = tuple(sorted(builder.extra, key=lambda m: m.number))
     return _programs(builder, lines, maps), maps
 

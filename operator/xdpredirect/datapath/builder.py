@@ -23,7 +23,7 @@ NUMBERS = {
         (
             *("COUNTERS", "DEVICES", "SPREAD", "REWRITES", "KEYS", "TABLE", "LPM4", "LPM6"),
             *("CACHE4", "CACHE6", "GENERATION", "LIVE", "LOCAL", "ROUTE", "UPPERS", "LOWERS"),
-            "EGRESS",
+            *("EGRESS", "SCRATCH"),
         ),
         start=1,
     )
@@ -66,6 +66,17 @@ class ProgramWanted:
     rendered: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """`count` keys of a map, from `first` on, belong to a rule: a lost frame is traced back by map
+    and key. Shared maps (a CPUMAP of several rules) have several places."""
+
+    map: str
+    first: int
+    count: int
+    rule: RuleId
+
+
 @dataclass(slots=True)
 class Builder:
     """What the rules rendered so far need."""
@@ -74,6 +85,8 @@ class Builder:
     machine: Machine
     used: Field = NOTHING
     targets: dict[RuleId, tuple[str, ...]] = field(default_factory=dict)
+    places: list[Place] = field(default_factory=list)
+    rule: RuleId = ("", "")
     defines: dict[str, str] = field(default_factory=dict)
     device_entries: dict[bytes, bytes] = field(default_factory=dict)
     rewrites: dict[bytes, bytes] = field(default_factory=dict)
@@ -114,6 +127,10 @@ class Builder:
         lines, self._finds = self._finds, []
         return lines
 
+    def place(self, map_name: str, first: int = 0, count: int = 1 << 32) -> None:
+        """Keys of a map belong to the rule that is being rendered."""
+        self.places.append(Place(map=map_name, first=first, count=count, rule=self.rule))
+
     def rule_number(self, rule: RuleId) -> int:
         """Number of a rule within tables that rules share."""
         return self._rules.setdefault(rule, len(self._rules))
@@ -137,6 +154,7 @@ class Builder:
     def devices(self, targets: Sequence[Target | None]) -> int:
         """Consecutive indexes of MAP_DEVICES; the first one is returned."""
         base = self.next_device
+        self.place("devices", base, len(targets))
         for index, target in enumerate(targets, start=base):
             value = self.device_value(target) if target else None
             if target is None or value is None:
@@ -167,6 +185,7 @@ class Builder:
         self.broadcasts += 1
         self.live[U32.pack(number)] = U32.pack(live)
         spec = MapSpec(f"broadcast{number}", MapType.DEVMAP, 4, 8, 64)
+        self.place(spec.name)
         self.extra.append(
             MapWanted(
                 number=BROADCAST_NUMBER + number, spec=spec, entries=entries, program="egress"
@@ -200,7 +219,9 @@ class Builder:
         entries = self.cpumaps.setdefault(key, {})
         for cpu in cpus:
             entries[U32.pack(cpu)] = PAIR.pack(queue_size, then is not None)
-        return f"MAP_CPUMAP{list(self.cpumaps).index(key)}"
+        number = list(self.cpumaps).index(key)
+        self.place(f"cpumap{number}")
+        return f"MAP_CPUMAP{number}"
 
     def then(self, then: Then, target: Target | None) -> ThenIndex:
         """What a CPUMAP program does, with the index of the device that it sends to."""

@@ -20,6 +20,7 @@ class Field(IntFlag):
     TCP_FLAGS = 2048
     ICMP = 4096
     SPI = 8192
+    LENGTH = 16384
 
 
 NOTHING = Field(0)

@@ -13,7 +13,7 @@ from xdpredirect.api.redirect import Protect
 from xdpredirect.datapath.abi import local_key
 from xdpredirect.datapath.actions import collect_egress, render_action
 from xdpredirect.datapath.assemble import assemble
-from xdpredirect.datapath.builder import Builder, MapWanted, ProgramWanted
+from xdpredirect.datapath.builder import Builder, MapWanted, Place, ProgramWanted
 from xdpredirect.datapath.fields import DESTINATION, ICMP, PORTS, Field
 from xdpredirect.datapath.mapspec import MapSpec, MapType
 from xdpredirect.datapath.questions import Side, local_addresses, questions
@@ -30,7 +30,8 @@ _GUARD = {Protect.NODE: "node", Protect.LINK: "link"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """Everything that an interface needs. `digest` has 12 hexadecimal digits and covers programs
-    and map shapes, not map contents. `targets` says in words where each rule leads."""
+    and map shapes, not map contents. `targets` says in words where each rule leads, `places`
+    which keys of which map are whose."""
 
     digest: str
     frags: bool
@@ -38,6 +39,7 @@ class Layout:
     maps: tuple[MapWanted, ...]
     slots: Mapping[RuleId, int]
     targets: Mapping[RuleId, tuple[str, ...]]
+    places: tuple[Place, ...]
 
 
 def lay_out(
@@ -60,6 +62,7 @@ def lay_out(
         maps=maps,
         slots=slots,
         targets=dict(builder.targets),
+        places=tuple(builder.places),
     )
 
 

@@ -45,7 +45,7 @@ def questions(match: Match, source: Side, destination: Side) -> tuple[tuple[str,
         (_fragments(match), Field.IP | Field.FRAGMENT),
         ((f"ETHER_TYPE({number:#06x})" for number in match.ether_types), Field.ETHER_TYPE),
         (() if match.vlan_tags is None else (f"TAGS({match.vlan_tags})",), Field.VLAN),
-        (_ranges("LENGTH", match.lengths), Field(0)),
+        (_ranges("LENGTH", match.lengths), Field.LENGTH),
         (_ranges("RX_QUEUE", match.rx_queues), Field(0)),
     ]
     lines, used = [], Field(0)

@@ -43,6 +43,7 @@ def device_table(
     number = builder.rule_number(rule)
     by_hash = action.key_by in _KEYS and action.key_by not in _LONG and rewrite == "NO_REWRITE"
     if by_hash:
+        builder.place("table", number << 24, 1 << 24)
         for entry in action.entries:
             for key in _numbers(builder, action.key_by, entry.key):
                 builder.table_entry(number, key, targets[entry.device])

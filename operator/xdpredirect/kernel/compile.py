@@ -13,7 +13,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,30 +38,32 @@ class Compiler:
 
         Raises CompileError with clang's words.
         """
-        path = self.cache / f"{digest(source, function)}.insns"
-        try:
-            cached = path.read_bytes()
-        except FileNotFoundError:
-            cached = b""
-        if cached and len(cached) % 8 == 0:
+        return self.functions(source, (function,))[function]
+
+    def functions(self, source: str, names: Sequence[str]) -> dict[str, bytes]:
+        """Instruction bytes of several functions of one text, in one compilation."""
+        paths = {name: self.cache / f"{digest(source, name)}.insns" for name in names}
+        cached = {name: _read(path) for name, path in paths.items()}
+        if all(cached.values()):
             return cached
-        compiled = self._compile(source, function)
+        compiled = self._compile(source, names)
         self.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_bytes(compiled)
-        temporary.replace(path)
+        for name, code in compiled.items():
+            temporary = paths[name].with_suffix(f".{os.getpid()}")
+            temporary.write_bytes(code)
+            temporary.replace(paths[name])
         return compiled
 
-    def _compile(self, source: str, function: str) -> bytes:
+    def _compile(self, source: str, names: Sequence[str]) -> dict[str, bytes]:
         scratch = Path(tempfile.mkdtemp(prefix="xdpredirect-"))
         try:
             log = str(scratch / "tmp" / "clang.log")
-            job = {"source": source, "function": function, "log": log}
+            job = {"source": source, "functions": list(names), "log": log}
             return self._run(scratch, json.dumps(job))
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def _run(self, scratch: Path, job: str) -> bytes:
+    def _run(self, scratch: Path, job: str) -> dict[str, bytes]:
         shutil.copytree(data_dir("bpf") / "stubs", scratch / "stubs")
         for path in (scratch, *scratch.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
@@ -89,7 +91,16 @@ class Compiler:
         return _answer(done)
 
 
-def _answer(done: subprocess.CompletedProcess[bytes]) -> bytes:
+def _read(path: Path) -> bytes:
+    """A cached compilation; empty when there is none, or only a part of one."""
+    try:
+        code = path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    return code if len(code) % 8 == 0 else b""
+
+
+def _answer(done: subprocess.CompletedProcess[bytes]) -> dict[str, bytes]:
     try:
         answer = json.loads(done.stdout)
     except ValueError:
@@ -97,7 +108,7 @@ def _answer(done: subprocess.CompletedProcess[bytes]) -> bytes:
         raise CompileError(f"the compiler ended with status {done.returncode}: {words}") from None
     if "error" in answer:
         raise CompileError(answer["error"])
-    return base64.b64decode(answer["instructions"])
+    return {name: base64.b64decode(code) for name, code in answer["instructions"].items()}
 
 
 def digest(source: str, function: str) -> str:

@@ -2,7 +2,8 @@
 
 It runs under the distribution's Python (where bcc lives), isolated, so it imports nothing of this
 project, and gives up its user and its capabilities before it reads a byte. Standard input: JSON
-{"source", "function", "log"}. Output: JSON {"instructions": base64} or {"error": text}. The
+{"source", "functions", "log"}. Output: JSON {"instructions": {function: base64}} or
+{"error": text}. The
 environment's BCC_KERNEL_SOURCE names the stub headers.
 """
 
@@ -14,6 +15,7 @@ import os
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 _NOBODY = 65534
 _SET_NO_NEW_PRIVILEGES = 38
@@ -28,7 +30,7 @@ def main() -> None:
     with Path(job["log"]).open("w+b") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-        result = compile_function(job["source"], job["function"])
+        result = compile_functions(job["source"], job["functions"])
         sys.stdout.flush()
         sys.stderr.flush()
         log.seek(0)
@@ -51,17 +53,17 @@ def give_up_privileges() -> None:
         raise OSError(ctypes.get_errno(), "capset")
 
 
-def compile_function(source: str, function: str) -> dict[str, str]:
-    """Return the instruction bytes of `function`; bcc raises plain exceptions of any kind."""
+def compile_functions(source: str, functions: list[str]) -> dict[str, Any]:
+    """Instruction bytes of each function; bcc raises plain exceptions of any kind."""
     try:
         # Late, so that a machine without bcc gets an answer in words.
         from bcc import BPF  # noqa: PLC0415
 
         program = BPF(text=source, cflags=["-Wno-everything"])
-        instructions = program.dump_func(function)
+        dumped = {name: program.dump_func(name) for name in functions}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
-    return {"instructions": base64.b64encode(instructions).decode()}
+    return {"instructions": {n: base64.b64encode(code).decode() for n, code in dumped.items()}}
 
 
 main()

@@ -106,7 +106,7 @@ class Map:
 
     def items(self) -> dict[bytes, bytes]:
         """All entries, in batches where the map type has them."""
-        if self.spec.type in (MapType.HASH, MapType.LPM_TRIE):
+        if self.spec.type in (MapType.HASH, MapType.LPM_TRIE, MapType.PERCPU_HASH):
             return self._items_batched()
         found = {}
         for key in list(self.keys()):
@@ -116,7 +116,7 @@ class Map:
         return found
 
     def _items_batched(self) -> dict[bytes, bytes]:
-        key_size, value_size = self.spec.key_size, self.spec.value_size
+        key_size, value_size = self.spec.key_size, self.value_octets
         keys = ctypes.create_string_buffer(_BATCH * key_size)
         values = ctypes.create_string_buffer(_BATCH * value_size)
         cursor = ctypes.create_string_buffer(max(key_size, 8))

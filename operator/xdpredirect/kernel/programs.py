@@ -14,6 +14,8 @@ from xdpredirect.errors import KernelError, VerifierError
 from xdpredirect.kernel.bpf import Command, address_of, bpf_call, object_info, open_pin
 
 PROG_TYPE_XDP = 6
+PROG_TYPE_TRACING = 26
+_TRACE_RAW_TP = 23
 HAS_FRAGS = 1 << 5
 TEST_RUN_LIVE_FRAMES = 2
 XDP_FLAGS_SKB = 2
@@ -75,6 +77,25 @@ def _load(
         )
     )
     return bpf_call(Command.PROG_LOAD, attributes, f"load {name}")
+
+
+def load_traced(name: str, instructions: bytes, btf_id: int) -> int:
+    """Load a program for the tracepoint whose BTF typedef is `btf_id`. Raises VerifierError."""
+    log = ctypes.create_string_buffer(_LOG_SIZE)
+    code = ctypes.create_string_buffer(instructions, len(instructions))
+    licence = ctypes.create_string_buffer(b"GPL")
+    attributes = bytearray(
+        struct.pack(
+            "=IIQQIIQII16sIIIIQIIQII",
+            *(PROG_TYPE_TRACING, len(instructions) // 8, address_of(code), address_of(licence)),
+            *(1, _LOG_SIZE, address_of(log), 0, 0, name.encode()[:15], 0, _TRACE_RAW_TP),
+            *(0, 0, 0, 0, 0, 0, 0, btf_id),
+        )
+    )
+    try:
+        return bpf_call(Command.PROG_LOAD, attributes, f"load {name}")
+    except KernelError as error:
+        raise VerifierError(name, error.errno, log.value.decode(errors="replace")) from error
 
 
 def create_link(prog_fd: int, ifindex: int, generic: bool) -> int:

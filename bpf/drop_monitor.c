@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Counts frames that a redirect lost, at the tracepoints that say so. Loaded as BTF tracepoint
+ * programs (struct arguments may be read directly), pinned as links, so they count on while no
+ * agent runs. Offsets into kernel structures come from the running kernel's BTF (config.h).
+ *
+ * Sources: include/trace/events/xdp.h, kernel/bpf/devmap.c, kernel/bpf/cpumap.c.
+ */
+#include "config.h"
+#include "abi.h"
+#include "kernel.h"
+
+static long (*update)(void *map, const void *key, const void *value,
+		      __u64 flags) = (void *)BPF_FUNC_map_update_elem;
+static long (*probe_read)(void *to, __u32 size,
+			  const void *from) = (void *)BPF_FUNC_probe_read_kernel;
+
+#define DEVMAP 14
+#define DEVMAP_HASH 25
+#define SLOT_OVERFLOW 0
+
+/* Loads from kernel structures, which bcc must not turn into probe reads. */
+#define LOAD32(pointer, offset)                                                                    \
+	({                                                                                         \
+		__u64 loaded;                                                                      \
+		asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(loaded) : "r"(pointer), "i"(offset)); \
+		loaded;                                                                            \
+	})
+#define LOAD64(pointer, offset)                                                                    \
+	({                                                                                         \
+		__u64 loaded;                                                                      \
+		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(loaded) : "r"(pointer), "i"(offset)); \
+		loaded;                                                                            \
+	})
+
+/* `add` frames more for `key`; the map is full of causes when not even a new entry fits. */
+inline_fn void lost(struct loss_key *key, __u64 add)
+{
+	__u64 *count = lookup(MAP(MAP_LOSSES), key);
+	__u32 slot = SLOT_OVERFLOW;
+
+	if (count) {
+		*count += add;
+		return;
+	}
+	if (!update(MAP(MAP_LOSSES), key, &add, 0))
+		return;
+	count = lookup(MAP(MAP_OVERFLOW), &slot);
+	if (count)
+		__sync_fetch_and_add(count, add);
+}
+
+inline_fn __u32 ifindex_of(__u64 device)
+{
+	return LOAD32(device, NET_DEVICE_IFINDEX);
+}
+
+/* Whether the device lives in the network namespace that this monitor serves. */
+inline_fn int ours(__u64 device)
+{
+#ifdef NETNS
+	__u64 net = LOAD64(device, NET_DEVICE_NET);
+
+	return (__u32)LOAD32(net, NET_INUM) == NETNS;
+#else
+	return 1;
+#endif
+}
+
+inline_fn __u32 program_id(__u64 program)
+{
+	__u64 aux = LOAD64(program, BPF_PROG_AUX);
+
+	return LOAD32(aux, BPF_PROG_AUX_ID);
+}
+
+/* TP_PROTO(dev, prog, tgt, err, map_type, map_id, index) */
+int xdp_redirect_err(__u64 *args)
+{
+	__u64 device = LOAD64(args, 0), map_type = LOAD64(args, 32);
+	struct loss_key key = { .event = EVENT_REDIRECT_ERR };
+	__u64 target = 0;
+
+	if (!ours(device))
+		return 0;
+	key.program = program_id(LOAD64(args, 8));
+	key.error = -(int)LOAD64(args, 24);
+	key.map = LOAD64(args, 40);
+	key.index = LOAD64(args, 48);
+	key.from = ifindex_of(device);
+	if ((__u32)map_type == DEVMAP || (__u32)map_type == DEVMAP_HASH) {
+		/* struct bpf_dtab_netdev, known to the verifier as void only. */
+		target = LOAD64(args, 16);
+		if (target &&
+		    !probe_read(&target, sizeof(target), (void *)target + DTAB_NETDEV_DEV))
+			probe_read(&key.to, sizeof(key.to), (void *)target + NET_DEVICE_IFINDEX);
+	}
+	lost(&key, 1);
+	return 0;
+}
+
+/* TP_PROTO(dev, prog, act) */
+int xdp_exception(__u64 *args)
+{
+	__u64 device = LOAD64(args, 0);
+	struct loss_key key = { .event = EVENT_EXCEPTION };
+
+	if (!ours(device))
+		return 0;
+	key.program = program_id(LOAD64(args, 8));
+	key.index = LOAD64(args, 16);
+	key.from = ifindex_of(device);
+	lost(&key, 1);
+	return 0;
+}
+
+/* TP_PROTO(from_dev, to_dev, sent, drops, err) */
+int xdp_devmap_xmit(__u64 *args)
+{
+	__u64 from = LOAD64(args, 0), to = LOAD64(args, 8);
+	__s32 drops = LOAD64(args, 24);
+	struct loss_key key = { .event = EVENT_DEVMAP_XMIT };
+
+	if (drops <= 0 || !ours(from))
+		return 0;
+	key.error = -(int)LOAD64(args, 32);
+	key.from = ifindex_of(from);
+	key.to = ifindex_of(to);
+	lost(&key, drops);
+	return 0;
+}
+
+/* TP_PROTO(dev, sent, drops, err) */
+int xdp_bulk_tx(__u64 *args)
+{
+	__u64 device = LOAD64(args, 0);
+	__s32 drops = LOAD64(args, 16);
+	struct loss_key key = { .event = EVENT_BULK_TX };
+
+	if (drops <= 0 || !ours(device))
+		return 0;
+	key.error = -(int)LOAD64(args, 24);
+	key.from = key.to = ifindex_of(device);
+	lost(&key, drops);
+	return 0;
+}
+
+/* TP_PROTO(map_id, processed, drops, to_cpu) */
+int xdp_cpumap_enqueue(__u64 *args)
+{
+	__u32 drops = LOAD64(args, 16);
+	struct loss_key key = { .event = EVENT_CPUMAP_ENQUEUE };
+
+	if (!drops)
+		return 0;
+	key.map = LOAD64(args, 0);
+	key.to = LOAD64(args, 24);
+	lost(&key, drops);
+	return 0;
+}
+
+/* TP_PROTO(map_id, processed, drops, sched, xdp_stats) */
+int xdp_cpumap_kthread(__u64 *args)
+{
+	__u32 drops = LOAD64(args, 16), refused;
+	__u64 stats = LOAD64(args, 32);
+	struct loss_key key = { .event = EVENT_CPUMAP_KTHREAD };
+
+	refused = LOAD32(stats, CPUMAP_STATS_DROP);
+	if (!drops && !refused)
+		return 0;
+	key.map = LOAD64(args, 0);
+	if (drops)
+		lost(&key, drops);
+	key.event = EVENT_CPUMAP_PROGRAM;
+	if (refused)
+		lost(&key, refused);
+	return 0;
+}
