@@ -17,7 +17,12 @@
 #include "abi.h"
 #include "parse.h"
 
+#ifdef MAP_SCRATCH
+/* Every rule reads its fields again, so that no register carries knowledge over. */
+#define RULE(slot) do { asm volatile("" : : : "memory");
+#else
 #define RULE(slot) do {
+#endif
 #define ANY(alternatives)                                                                          \
 	if (!(0 alternatives))                                                                     \
 		break;

@@ -15,13 +15,40 @@
 #include "protect.h"
 #include "route.h"
 
+/*
+ * Programs of many rules keep what they know of the frame in a map instead of on the stack. The
+ * verifier does not track values in maps, so what one rule compared teaches it nothing about the
+ * next, and all ways through a rule join at its end; on the stack the ways multiply (from 12 mixed
+ * rules on beyond a million instructions), and 512 octets are too few.
+ */
+#ifdef MAP_SCRATCH
+struct scratch {
+	struct packet outer;
+	struct packet inner;
+	struct tunnel found;
+};
+_Static_assert(sizeof(struct scratch) <= SCRATCH_SIZE, "value of the map");
+#define p (scratch->outer)
+#define inside (scratch->inner)
+#define tunnel (scratch->found)
+#endif
+
 int redirect(struct xdp_md *ctx)
 {
+#ifdef MAP_SCRATCH
+	__u32 first = 0;
+	struct scratch *scratch = lookup(MAP(MAP_SCRATCH), &first);
+#else
 	struct packet p;
+#endif
 	struct counter *hits;
 	struct address_entry *source = 0, *destination = 0;
 	__u32 spared = 0;
 
+#ifdef MAP_SCRATCH
+	if (!scratch)
+		return XDP_ABORTED;
+#endif
 	parse(ctx, &p);
 	if ((USES & FIELD_IP) && p.malformed)
 		count(SLOT_MALFORMED, p.length);

@@ -110,10 +110,11 @@ bottom:
 	t->type = *header >> 4 == 4 ? ETHERTYPE_IPV4 : *header >> 4 == 6 ? ETHERTYPE_IPV6 : 0;
 }
 
-inline_fn void hash_inner(struct xdp_md *ctx, struct tunnel *t, __u64 zero)
+inline_fn void hash_inner(struct xdp_md *ctx, struct tunnel *t, struct packet *inner,
+			 __u64 zero)
 {
 	void *here = at(ctx, t->offset, ETHER_HEADER);
-	struct packet met, inner;
+	struct packet met;
 	void *end;
 
 	if (!here)
@@ -127,10 +128,10 @@ inline_fn void hash_inner(struct xdp_md *ctx, struct tunnel *t, __u64 zero)
 		parse_ipv4(&met, here, end, t->offset);
 	else if (t->type == ETHERTYPE_IPV6)
 		parse_ipv6(&met, here, end, t->offset, zero);
-	settle(&inner, &met, zero);
-	if (!inner.family && inner.source_mac == NO_MAC)
+	settle(inner, &met, zero);
+	if (!inner->family && inner->source_mac == NO_MAC)
 		return;
-	t->hash = hash_flow(&inner);
+	t->hash = hash_flow(inner);
 	t->reached = 1;
 }
 
@@ -144,7 +145,8 @@ inline_fn void forget_tunnel(struct tunnel *t, __u64 zero)
 	FORGET(t->teid, zero);
 }
 
-inline_fn void find_tunnel(struct xdp_md *ctx, const struct packet *p, struct tunnel *t)
+inline_fn void find_tunnel(struct xdp_md *ctx, const struct packet *p, struct tunnel *t,
+			   struct packet *inner)
 {
 	__u64 link = ETHER_HEADER + (p->tags & 3) * VLAN_TAG;
 	__u64 zero;
@@ -169,16 +171,21 @@ inline_fn void find_tunnel(struct xdp_md *ctx, const struct packet *p, struct tu
 	forget_tunnel(t, zero);
 #ifdef INNER_FLOW
 	if (t->type) {
-		hash_inner(ctx, t, zero);
+		hash_inner(ctx, t, inner, zero);
 		forget_tunnel(t, zero);
 	}
 #endif
 }
 
 /* Rendered before the first rule that asks for something of a tunnel. */
+#ifdef MAP_SCRATCH
+#define FIND_TUNNEL find_tunnel(ctx, &p, &tunnel, &inside);
+#else
 #define FIND_TUNNEL                                                                                \
 	struct tunnel tunnel;                                                                      \
-	find_tunnel(ctx, &p, &tunnel);
+	struct packet inside;                                                                      \
+	find_tunnel(ctx, &p, &tunnel, &inside);
+#endif
 
 #define SPREAD_INNER_FLOW ((tunnel.reached ? tunnel.hash : hash_flow(&p)) >> 56)
 #define KEY_VNI tunnel.vni
