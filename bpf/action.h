@@ -11,7 +11,7 @@
 #include "parse.h"
 #include "rewrite.h"
 
-inline_fn struct counter *count(__u32 slot, __u32 length)
+inline_fn struct counter *count(__u32 slot, __u64 length)
 {
 	struct counter *c = lookup(MAP(MAP_COUNTERS), &slot);
 

@@ -24,7 +24,7 @@
 #define RULE(slot) do {
 #endif
 #define ANY(alternatives)                                                                          \
-	if (!(0 alternatives))                                                                     \
+	if (__builtin_expect(!(0 alternatives), 1))                                                \
 		break;
 #define END                                                                                        \
 	}                                                                                          \

@@ -19,13 +19,13 @@
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
 #define IPV6_EXTENSIONS 8
+#define USUAL_LENGTH 1522
 
 /*
  * USES, a sum of these, comes with the rules. FIELD_IP goes with every field above it,
  * FIELD_TRANSPORT with ports, flags, ICMP and SPI.
  */
 enum {
-	FIELD_LENGTH = 0,
 	FIELD_ETHER_TYPE = 1,
 	FIELD_MACS = 2,
 	FIELD_VLAN = 4,
@@ -40,6 +40,7 @@ enum {
 	FIELD_TCP_FLAGS = 2048,
 	FIELD_ICMP = 4096,
 	FIELD_SPI = 8192,
+	FIELD_LENGTH = 16384,
 };
 
 /* Values that no rule can ask for. */
@@ -352,10 +353,36 @@ inline_fn void settle(struct packet *p, const struct packet *met, __u64 zero)
 	TAKE(FIELD_TCP_FLAGS, tcp_flags);
 	TAKE(FIELD_ICMP, icmp);
 	TAKE(FIELD_SPI, spi);
+	/* Of addresses the verifier knows too little to tell many paths apart. */
 	for (int i = 0; i < 4; i++) {
-		TAKE(FIELD_SOURCE, source[i]);
-		TAKE(FIELD_DESTINATION, destination[i]);
+		SET(FIELD_SOURCE, p->source[i], met->source[i]);
+		SET(FIELD_DESTINATION, p->destination[i], met->destination[i]);
 	}
+}
+
+/*
+ * Octets of the whole frame. The helper costs 9 ns where returns are guarded against speculation, so
+ * it is not asked about an untagged IP packet that ends within a first buffer of the usual size. Only
+ * padding behind such a packet, in further buffers, is then not counted; rules about lengths ask.
+ */
+inline_fn __u64 frame_length(struct xdp_md *ctx, void *data, void *end)
+{
+#ifdef FRAGS
+	__u64 first = end - data, type;
+
+	if (!(USES & FIELD_LENGTH) && first <= USUAL_LENGTH &&
+	    data + ETHER_HEADER + IPV4_HEADER <= end) {
+		type = read16(data + 12);
+		if (type == ETHERTYPE_IPV4 && ETHER_HEADER + read16(data + 16) <= first)
+			return first;
+		if (type == ETHERTYPE_IPV6 &&
+		    ETHER_HEADER + IPV6_HEADER + read16(data + 18) <= first)
+			return first;
+	}
+	return buff_len(ctx);
+#else
+	return end - data;
+#endif
 }
 
 inline_fn void parse(struct xdp_md *ctx, struct packet *p)
@@ -368,12 +395,9 @@ inline_fn void parse(struct xdp_md *ctx, struct packet *p)
 	UNKNOWN_ZERO(zero, ctx->rx_queue_index);
 	p->rx_queue = ctx->rx_queue_index;
 	p->ingress = ctx->ingress_ifindex;
-#ifdef FRAGS
-	p->length = buff_len(ctx);
-#else
-	p->length = end - data;
-#endif
-	if (USES) {
+	p->length = frame_length(ctx, data, end);
+	FORGET(p->length, zero);
+	if (USES & ~FIELD_LENGTH) {
 		clear(&met);
 		if (data + ETHER_HEADER > end)
 			met.malformed = 1;
