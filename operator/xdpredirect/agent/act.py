@@ -6,8 +6,7 @@ CompileError or VerifierError; what was done before it stays, and the next plan 
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
@@ -28,6 +27,7 @@ from xdpredirect.agent.actions import (
     RenameInterface,
     Swap,
 )
+from xdpredirect.agent.opened import opened_maps, opened_pin, remove_tree
 from xdpredirect.agent.pins import Pins
 from xdpredirect.agent.plan import MAIN
 from xdpredirect.datapath.abi import PAIR, U32
@@ -38,9 +38,9 @@ from xdpredirect.datapath.slots import NAME_SIZE, pack_name
 from xdpredirect.datapath.source import flatten
 from xdpredirect.errors import KernelError
 from xdpredirect.kernel.attach import set_xdp
-from xdpredirect.kernel.bpf import open_pin, pin, program_info
+from xdpredirect.kernel.bpf import pin, program_info
 from xdpredirect.kernel.compile import Compiler, relocate
-from xdpredirect.kernel.maps import create_map, map_id, open_map, pinned_map
+from xdpredirect.kernel.maps import create_map, map_id, pinned_map
 from xdpredirect.kernel.programs import AttachType, create_link, load_program, update_link
 
 NAMES = MapSpec("names", MapType.HASH, 4, NAME_SIZE, COUNTERS.max_entries)
@@ -142,7 +142,7 @@ class Actor:
             self.written.pop(number, None)
             if action.program and any(PAIR.unpack(value)[1] for value in entries.values()):
                 path = self.pins.program(action.interface, action.generation, action.program)
-                with _opened(path) as program:
+                with opened_pin(path) as program:
                     opened.put_all(with_program(entries, program))
             else:
                 opened.put_all(entries)
@@ -152,7 +152,7 @@ class Actor:
             f"{action.program.kind}.c", {**self.sources, **dict(action.program.rendered)}
         )
         instructions = self.compiler.instructions(source, action.program.kind)
-        with _open_all(self._numbered(action)) as fds:
+        with opened_maps(self._numbered(action)) as fds:
             fd = load_program(
                 f"xr_{action.program.name[:8]}",
                 relocate(instructions, fds),
@@ -175,7 +175,7 @@ class Actor:
         return {_COUNTERS_NUMBER: self.pins.counters(action.interface), **paths}
 
     def _attach(self, action: Attach) -> None:
-        with _opened(self.pins.program(action.interface, action.generation, MAIN)) as program:
+        with opened_pin(self.pins.program(action.interface, action.generation, MAIN)) as program:
             modes = (False, True) if action.generic is None else (action.generic,)
             for generic in modes:
                 try:
@@ -197,7 +197,7 @@ class Actor:
 
     def _swap(self, action: Swap) -> None:
         link = self.pins.link(action.interface)
-        with _opened(self.pins.program(action.interface, action.generation, MAIN)) as program:
+        with opened_pin(self.pins.program(action.interface, action.generation, MAIN)) as program:
             if link.exists():
                 update_link(link, program)
                 return
@@ -213,7 +213,7 @@ class Actor:
     def _replace(self, action: Swap | Detach, old: int, new_fd: int) -> None:
         """Netlink compare-and-swap with our own program as the expected one."""
         for path in self.pins.interface(action.interface).glob(f"*/prog-{MAIN}"):
-            with _opened(path) as candidate:
+            with opened_pin(path) as candidate:
                 if program_info(candidate).id == old:
                     set_xdp(action.ifindex, new_fd, candidate, action.generic)
 
@@ -229,39 +229,3 @@ def with_program(entries: Mapping[bytes, bytes], program: int) -> dict[bytes, by
     """Entries with the descriptor of their secondary program in the second half."""
     unpacked = ((key, *PAIR.unpack(value)) for key, value in entries.items())
     return {key: PAIR.pack(first, program if flag else 0) for key, first, flag in unpacked}
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    fd = open_pin(path)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-@contextmanager
-def _open_all(paths: Mapping[int, Path]) -> Iterator[dict[int, int]]:
-    """Map number -> descriptor."""
-    fds: dict[int, int] = {}
-    try:
-        for number, path in paths.items():
-            fds[number] = open_map(path).fd
-        yield fds
-    finally:
-        for fd in fds.values():
-            os.close(fd)
-
-
-def remove_tree(directory: Path) -> None:
-    """Unpin everything below a directory of ours, then the directory. The main program goes
-    first, so that a directory cut off in the middle is not taken for a whole generation."""
-    if not directory.is_dir():
-        return
-    for path in sorted(directory.iterdir(), key=lambda path: path.name != f"prog-{MAIN}"):
-        if path.is_dir():
-            remove_tree(path)
-        else:
-            with suppress(FileNotFoundError):
-                path.unlink()
-    directory.rmdir()
