@@ -190,7 +190,12 @@ class MachineAgent:
         wanted = self._wanted.objects.redirects
         applied = {o.name: o.generation for o in self.store.applied().redirects}
         wants = usages(desired, {o.name: o for o in chosen.redirects}, self._carrier_changes)
-        found: list[Finding] = [*chosen.findings, *desired.findings, *check(wants, host)]
+        found: list[Finding] = [
+            *chosen.findings,
+            *desired.findings,
+            *check(wants, host),
+            *self._preparer.findings(wants),
+        ]
         counters = {
             name: read_counters(self._pins, name, item.layout.slots.values())
             for name, item in desired.interfaces.items()

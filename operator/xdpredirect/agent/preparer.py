@@ -21,7 +21,8 @@ from xdpredirect.agent.prepare import (
     plan_prepare,
     wanted_settings,
 )
-from xdpredirect.errors import KernelError
+from xdpredirect.agent.report import Finding
+from xdpredirect.errors import KernelError, VerifierError
 from xdpredirect.kernel.bpf import pin
 from xdpredirect.kernel.prepare import perform, read_recorded
 from xdpredirect.kernel.programs import AttachType, create_link, load_program
@@ -35,11 +36,13 @@ class Preparer:
 
     def __init__(self, state_dir: Path, pins: Pins) -> None:
         self._state_dir, self._pins = state_dir, pins
+        self.problems: list[str] = []
 
     def before(
         self, usages: Sequence[Usage], host: Host, dry_run: bool
     ) -> tuple[PrepareAction, ...]:
         """Make what is wanted; keep what is recorded, unless its place is needed."""
+        self.problems.clear()
         recorded = read_recorded(self._state_dir)
         carrying = {usage.interface.ifindex for usage in usages}
         wanted = {(s.ifindex, s.knob): s for s in wanted_settings(usages, recorded, host)}
@@ -64,15 +67,38 @@ class Preparer:
     def _perform(
         self, actions: tuple[PrepareAction, ...], dry_run: bool
     ) -> tuple[PrepareAction, ...]:
-        for action in () if dry_run else actions:
-            match action:
-                case AttachPass(ifindex):
-                    self._attach(ifindex)
-                case DetachPass(ifindex):
-                    (self._pins.passes / str(ifindex)).unlink(missing_ok=True)
-                case _:
-                    perform(action, self._state_dir)
-        return actions
+        """What a driver refuses is noted; the rest goes on, for every setting helps by itself."""
+        done: list[PrepareAction] = []
+        for action in actions:
+            try:
+                if not dry_run:
+                    self._one(action)
+            except (KernelError, VerifierError) as error:
+                self.problems.append(str(error))
+            else:
+                done.append(action)
+        return tuple(done)
+
+    def _one(self, action: PrepareAction) -> None:
+        match action:
+            case AttachPass(ifindex):
+                self._attach(ifindex)
+            case DetachPass(ifindex):
+                (self._pins.passes / str(ifindex)).unlink(missing_ok=True)
+            case _:
+                perform(action, self._state_dir)
+
+    def findings(self, usages: Sequence[Usage]) -> tuple[Finding, ...]:
+        """What could not be set, for every object that asked for it."""
+        return tuple(
+            Finding(
+                object=name,
+                reason="PrepareFailed",
+                message=f"{problem}; set it by hand, or say prepare: Report",
+            )
+            for name in sorted({usage.object for usage in usages if usage.prepare})
+            for problem in self.problems
+        )
 
     def _attach(self, ifindex: int) -> None:
         self._pins.passes.mkdir(exist_ok=True, mode=0o700)
