@@ -15,6 +15,7 @@ from tests.demo.stage import CheckFailed, Stage
 from tests.kernel.lab import LabError
 from tests.kernel.lab.sweep import sweep
 
+INTERRUPTED = 130
 SCENES = (
     forwarding.nothing_forwards,
     forwarding.silent_drop,
@@ -37,7 +38,6 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 def perform(stage: Stage) -> int:
     """Builds the network, plays the scenes, takes everything down; returns the exit code."""
-    programs: set[int] = set()
     code = 0
     network: Network | None = None
     try:
@@ -54,27 +54,28 @@ def perform(stage: Stage) -> int:
         code = 1
     except KeyboardInterrupt:
         stage.failed("interrupted")
-        code = 130
+        code = INTERRUPTED
     finally:
         # A second Ctrl-C must not leave namespaces behind.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if network is not None:
-            programs = network.programs
-            code = _clean_up(stage, network, programs) or code
+            code = _clean_up(stage, network, interrupted=code == INTERRUPTED) or code
     return code
 
 
-def _clean_up(stage: Stage, network: Network, programs: set[int]) -> int:
+def _clean_up(stage: Stage, network: Network, *, interrupted: bool) -> int:
     try:
         with stage.step("Clean up") as step:
-            network.close()
-            left = still_there(network, programs)
-            step.check(
-                not left,
-                f"namespaces, files and all {len(programs)} programs are gone",
-                ", ".join(left),
-            )
+            try:
+                network.close()
+            except LabError:
+                # A command that was interrupted too is ended by the lab, which then says so.
+                if not interrupted:
+                    raise
+            left = still_there(network, network.programs)
+            gone = f"namespaces, files and all {len(network.programs)} programs are gone"
+            step.check(not left, gone, ", ".join(left))
     except (CheckFailed, LabError) as error:
         stage.failed(str(error))
         return 1

@@ -118,8 +118,10 @@ def cpus(stage: Stage, network: Network) -> None:
 def status(stage: Stage, network: Network) -> None:
     """What an administrator sees."""
     done = network.xdpredirect(stage, "status")
-    tables, findings = done.stdout.split("FINDINGS")
-    stage.output(tables)
+    lines = done.stdout.splitlines()
+    heading = next(n for n, line in enumerate(lines) if "FINDINGS" in line)
+    stage.output("\n".join(lines[: heading - 1]))
+    findings = "\n".join(lines[heading:])
     hints = findings.count("PeerUnreadable")
     stage.remark(f"… and {hints} hints as above: offloads in another namespace cannot be read")
     with stage.step("Status counts in the kernel, by rule") as step:

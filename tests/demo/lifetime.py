@@ -44,9 +44,7 @@ def change_under_traffic(stage: Stage, network: Network) -> None:
     """The wire's end moves between two servers while datagrams flow; each arrives once."""
     client = network.hosts["client"]
     with (
-        stage.step(
-            f"Change an object {SWITCHES} times while {RATE:,} datagrams a second flow"
-        ) as step,
+        stage.step(f"Move the wire {SWITCHES} times under {RATE:,} datagrams/s") as step,
         traffic.Inbox(network.hosts["server"], 5001) as first,
         traffic.Inbox(network.hosts["backup"], 5001) as second,
     ):

@@ -1,0 +1,65 @@
+"""`make demo`: every check holds, and whatever happens it leaves nothing behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.demo.stage import CheckFailed, Count, Stage
+from tests.kernel.documents import ROOT
+from tests.kernel.lab.topology import LAB_ROOT, NAME_PREFIX
+
+DEMO = [sys.executable, "-m", "tests.demo"]
+
+
+def test_every_check_holds() -> None:
+    done = subprocess.run(DEMO, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Every check held" in done.stdout
+    assert "✗ " not in done.stdout.replace("✗ TargetCannotTransmit", "")
+    # Eight kinds of traffic, each with as many received as sent.
+    table = done.stdout[done.stdout.index("TRAFFIC") :]
+    rows = re.findall(r" {2,}([\d,]+) +([\d,]+) +([\d,]+)   ", table)
+    assert len(rows) == 8
+    assert all(sent == received and lost == "0" for sent, received, lost in rows)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_cleans_up(number: signal.Signals) -> None:
+    with subprocess.Popen(DEMO, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "apply" in line:
+                break
+        time.sleep(0.3)
+        process.send_signal(number)
+        rest = process.stdout.read()
+    assert process.returncode == 130, rest
+    assert "programs are gone" in rest
+    mine = f"{NAME_PREFIX}{process.pid}-"
+    assert not [p for p in (*Path("/run/netns").glob("*"), *LAB_ROOT.glob("*")) if mine in str(p)]
+
+
+def test_a_lost_frame_fails_a_step() -> None:
+    stage = Stage()
+    with (
+        pytest.raises(CheckFailed, match="UDP: 9 of 10 frames arrived, 1 lost"),
+        stage.step("s") as s,
+    ):
+        stage.count(s, Count("UDP", 10, 9, "frames"))
+
+
+def test_needs_root() -> None:
+    pid = os.fork()
+    if pid == 0:
+        os.setuid(65534)
+        os.chdir(ROOT)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.execv(sys.executable, DEMO)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 2
