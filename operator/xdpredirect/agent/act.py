@@ -50,6 +50,7 @@ _KINDS = {
     "egress": AttachType.DEVMAP,
 }
 _COUNTERS_NUMBER = 1
+_VOLATILE = (MapType.DEVMAP, MapType.DEVMAP_HASH)
 LARGE = 1000
 """Entries from which on a map is not read back as long as nobody but us can have changed it."""
 
@@ -218,9 +219,10 @@ class Actor:
                     set_xdp(action.ifindex, new_fd, candidate, action.generic)
 
     def remember(self, interface: str, layout: Layout) -> None:
-        """The interface's large maps hold exactly what the layout says."""
+        """The interface's large maps hold exactly what the layout says. DEVMAPs do not count: the
+        kernel takes the entries of a device that goes away."""
         for wanted in layout.maps:
-            if len(wanted.entries) >= LARGE:
+            if len(wanted.entries) >= LARGE and wanted.spec.type not in _VOLATILE:
                 with pinned_map(self.pins.map(interface, layout.digest, wanted.spec.name)) as m:
                     self.written[map_id(m.fd)] = wanted.entries
 

@@ -19,8 +19,9 @@ from xdpredirect.agent.observe import check_owner, claim, observe, release
 from xdpredirect.agent.observed import Observed, ObservedInterface
 from xdpredirect.agent.pins import Pins
 from xdpredirect.agent.place import set_names
-from xdpredirect.agent.plan import plan_interface, plan_removal, plan_renames
+from xdpredirect.agent.plan import plan_interface, plan_removal
 from xdpredirect.agent.preparer import Preparer
+from xdpredirect.agent.renames import MOVING, plan_renames
 from xdpredirect.agent.report import Finding, Report
 from xdpredirect.agent.store import Document, Key, Store, Wanted, key_of
 from xdpredirect.agent.summary import Found, summarise
@@ -115,7 +116,7 @@ class MachineAgent:
         host = observe_host(dict(self._settings.node_labels))
         seen = observe(self._pins, host, self._actor.written)
         self._wanted = self.store.read_all()
-        wanted, applied = self._wanted.objects, self.store.applied()
+        wanted, applied = self._wanted.objects, self._wanted.applied
         chosen = effective(
             wanted.redirects,
             wanted.address_sets,
@@ -222,7 +223,8 @@ def _ours(there: ObservedInterface | None, seen: Observed) -> set[int]:
 def _waits(there: ObservedInterface, host: Host, chosen: Effective) -> bool:
     """Whether the directory of a device that is gone is kept for its return: its counters then
     go on where they stopped."""
-    if any(link.name == there.name for link in host.links):
+    # A device that went away in the middle of a rename cannot come back under that name.
+    if there.name.endswith(MOVING) or any(link.name == there.name for link in host.links):
         return False
     active = {o.name for o in chosen.redirects if o.spec.state != "Detached"}
     return any(owner in active for owner, _ in there.slots.values())

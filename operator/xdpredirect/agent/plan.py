@@ -20,11 +20,10 @@ from xdpredirect.agent.actions import (
     PutEntries,
     RemoveGeneration,
     RemoveInterface,
-    RenameInterface,
     Swap,
 )
 from xdpredirect.agent.host import XdpMode
-from xdpredirect.agent.observed import Observed, ObservedGeneration, ObservedInterface, ObservedMap
+from xdpredirect.agent.observed import ObservedGeneration, ObservedInterface, ObservedMap
 from xdpredirect.api.redirect import Mode
 from xdpredirect.datapath.abi import U32
 from xdpredirect.datapath.builder import MapWanted
@@ -34,30 +33,10 @@ from xdpredirect.datapath.wanted import WantedInterface
 
 MAIN = "redirect"
 _GENERATION_KEY = U32.pack(0)
+_INDEX = (MapType.LPM_TRIE,)
 _EMPTY = ObservedInterface(name="", counters=False, slots={}, generations={})
 _REFERRING = {"lpm4": 1, "lpm6": 1, "keys": 1, "spread": 1, "live": 1, "generation": 2}
 """Maps whose values name entries of other maps are written after those."""
-
-
-def plan_renames(observed: Observed, names: Mapping[int, str]) -> tuple[Action, ...]:
-    """Directories follow their devices. `names` maps ifindexes to today's names."""
-    moves = {
-        seen.name: names[seen.attached_to]
-        for seen in observed.interfaces.values()
-        if seen.attached_to in names and names[seen.attached_to] != seen.name
-    }
-    # Through a name that no interface can have, so that two devices may have exchanged theirs.
-    away = [RenameInterface(interface=old, to=f"{old} moving") for old in sorted(moves)]
-    in_the_way = [
-        action
-        for name in sorted(set(moves.values()) - moves.keys())
-        if name in observed.interfaces
-        for action in plan_removal(observed.interfaces[name])
-    ]
-    there = [
-        RenameInterface(interface=f"{old} moving", to=new) for old, new in sorted(moves.items())
-    ]
-    return (*away, *in_the_way, *there)
 
 
 def plan_interface(
@@ -163,17 +142,14 @@ def _order(wanted: MapWanted) -> tuple[int, int]:
 
 def _fill(name: str, layout: Layout, seen: ObservedGeneration) -> Iterator[Action]:
     """New and changed entries, targets before what refers to them."""
-    changed = False
     for wanted in sorted(layout.maps, key=_order):
-        there = seen.maps[wanted.spec.name]
-        if wanted.spec.name == "generation":
-            if changed:
-                yield _put(name, layout, wanted, _raised(there))
-            continue
-        entries = _differing(wanted, there)
-        if entries:
-            changed = changed or wanted.spec.type is MapType.LPM_TRIE
-            yield _put(name, layout, wanted, entries)
+        if wanted.spec.type not in _INDEX:
+            entries = _differing(wanted, seen.maps[wanted.spec.name])
+            if entries and wanted.spec.name != "generation":
+                yield _put(name, layout, wanted, entries)
+    generation = next((m for m in layout.maps if m.spec.name == "generation"), None)
+    if generation is not None:
+        yield from _change_index(name, layout, generation, seen)
 
 
 def _differing(wanted: MapWanted, there: ObservedMap) -> dict[bytes, bytes]:
@@ -183,34 +159,60 @@ def _differing(wanted: MapWanted, there: ObservedMap) -> dict[bytes, bytes]:
     return {key: value for key, value in wanted.entries.items() if seen.get(key) != value}
 
 
-def _raised(there: ObservedMap) -> dict[bytes, bytes]:
-    """The next generation of the address index: empties the caches of every CPU."""
-    (now,) = U32.unpack((there.entries or {}).get(_GENERATION_KEY, U32.pack(0)))
-    return {_GENERATION_KEY: U32.pack(now % 0xFFFFFFFF + 1)}
+def _change_index(
+    name: str, layout: Layout, generation: MapWanted, seen: ObservedGeneration
+) -> Iterator[Action]:
+    """Change the address index behind its caches, which every new generation of it empties.
+
+    It is even while the index changes and odd after that, so that whoever is cut off in between
+    leaves the emptying of the caches to the next plan.
+    """
+    tries = [m for m in layout.maps if m.spec.type in _INDEX]
+    changes: list[Action] = [
+        _put(name, layout, wanted, entries)
+        for wanted in tries
+        if (entries := _differing(wanted, seen.maps[wanted.spec.name]))
+    ]
+    changes += [_delete(name, layout, m, stale) for m in tries if (stale := _stale(m, seen))]
+    there = seen.maps["generation"].entries or {}
+    (number,) = U32.unpack(there.get(_GENERATION_KEY, U32.pack(0)))
+    if number % 2 and not changes:
+        return
+    if number % 2:
+        number = _following(number)
+        yield _put(name, layout, generation, {_GENERATION_KEY: U32.pack(number)})
+    yield from changes
+    yield _put(name, layout, generation, {_GENERATION_KEY: U32.pack(_following(number))})
+
+
+def _following(number: int) -> int:
+    """The next generation: odd after even; never 0, which empty caches hold."""
+    return number + 1 if number < 0xFFFFFFFF else 2
+
+
+def _stale(wanted: MapWanted, seen: ObservedGeneration) -> tuple[bytes, ...]:
+    there = seen.maps[wanted.spec.name].entries
+    if there is None or there is wanted.entries or wanted.spec.name == "generation":
+        return ()
+    return tuple(key for key in there if key not in wanted.entries)
+
+
+def _delete(name: str, layout: Layout, wanted: MapWanted, keys: tuple[bytes, ...]) -> DeleteEntries:
+    return DeleteEntries(interface=name, generation=layout.digest, map=wanted.spec.name, keys=keys)
 
 
 def _clear(name: str, layout: Layout, seen: ObservedGeneration) -> Iterator[Action]:
     """Entries that are not wanted any more; array slots are zeroed."""
     for wanted in sorted(layout.maps, key=_order, reverse=True):
-        there = seen.maps[wanted.spec.name].entries
-        if there is None or there is wanted.entries or wanted.spec.name == "generation":
-            continue
-        stale = [key for key in there if key not in wanted.entries]
+        stale = _stale(wanted, seen)
         if wanted.spec.type is MapType.ARRAY:
             zero = bytes(wanted.spec.value_size)
+            there = seen.maps[wanted.spec.name].entries or {}
             entries = {key: zero for key in stale if there[key] != zero}
             if entries:
                 yield _put(name, layout, wanted, entries)
-        elif stale:
-            yield DeleteEntries(
-                interface=name, generation=layout.digest, map=wanted.spec.name, keys=tuple(stale)
-            )
-            if wanted.spec.type is MapType.LPM_TRIE:
-                generation = next(m for m in layout.maps if m.spec.name == "generation")
-                raised = _raised(seen.maps["generation"])
-                (number,) = U32.unpack(raised[_GENERATION_KEY])
-                # Above what an addition in the same plan raised it to.
-                yield _put(name, layout, generation, {_GENERATION_KEY: U32.pack(number + 1)})
+        elif stale and wanted.spec.type not in _INDEX:
+            yield _delete(name, layout, wanted, stale)
 
 
 def _attach(

@@ -13,10 +13,11 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from xdpredirect.agent.decoded import Decoder
 from xdpredirect.agent.files import (
     Content,
     Directory,
@@ -27,7 +28,6 @@ from xdpredirect.agent.files import (
 from xdpredirect.agent.parse_file import parse_checked, parse_stored
 from xdpredirect.agent.report import Report
 from xdpredirect.agent.status import snapshot
-from xdpredirect.api.decode import decode_address_set, decode_redirect
 from xdpredirect.api.load import Objects
 
 Document = dict[str, object]
@@ -54,9 +54,11 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The wanted objects, and one line per problem of the files they were read from."""
+    """The wanted objects, those that the datapath runs as far as it was recorded, and one line per
+    problem of the files they were read from."""
 
     objects: Objects
+    applied: Objects = field(default_factory=Objects)
     problems: tuple[str, ...] = ()
 
 
@@ -76,6 +78,7 @@ class Store:
         self._objects = Directory(self.objects_dir, parse_stored)
         self._applied = Directory(self.applied_dir, parse_stored)
         self._wanted = self._objects if self._owned else Directory(cast(Path, files), parse_checked)
+        self._decoder = Decoder()
 
     def read_all(self) -> Wanted:
         """What is wanted now.
@@ -89,11 +92,12 @@ class Store:
             found = {**applied, **found}
         if not self._owned:
             found = {key: _generation(new, applied.get(key)) for key, new in found.items()}
-        return Wanted(objects=_objects(found.values()), problems=(*problems, *damaged))
+        objects, kept = self._decoder.objects(found.values(), applied.values())
+        return Wanted(objects=objects, applied=kept, problems=(*problems, *damaged))
 
     def applied(self) -> Objects:
         """What the datapath runs, as far as it was recorded."""
-        return _objects(_collect(self._applied, missing_is_empty=True)[0].values())
+        return self.read_all().applied
 
     def put(self, documents: Iterable[Document]) -> tuple[Change, ...]:
         """Keep validated documents; the generation counts up where the spec changed.
@@ -213,15 +217,6 @@ def _collect(directory: Directory, missing_is_empty: bool) -> tuple[dict[Key, Do
                 continue
             found[key], origin[key] = document, path
     return found, problems
-
-
-def _objects(documents: Iterable[Document]) -> Objects:
-    ordered = sorted(documents, key=key_of)
-    return Objects(
-        redirects=tuple(decode_redirect(d) for d in ordered if d["kind"] == "XdpRedirect"),
-        address_sets=tuple(decode_address_set(d) for d in ordered if d["kind"] == "XdpAddressSet"),
-        documents=tuple(ordered),
-    )
 
 
 def _path(directory: Path, key: Key) -> Path:

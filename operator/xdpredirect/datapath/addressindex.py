@@ -8,6 +8,7 @@ say as well: list bits are ORed, and a table takes the target of its longest pre
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from xdpredirect.api.match import Prefix
 from xdpredirect.datapath.abi import align8, lpm_key
@@ -31,51 +32,74 @@ class IndexShape:
         return align8(8 * self.words + 4 * max(1, self.tables))
 
 
+Entries = Mapping[bytes, bytes]
+
+
 def build_index(
     shape: IndexShape,
     lists: Sequence[Sequence[Prefix]],
     tables: Sequence[Mapping[Prefix, int]],
-) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+) -> tuple[Entries, Entries]:
     """Entries of the IPv4 and the IPv6 trie: LPM key -> struct address_entry.
 
-    `tables` map prefixes to targets (device index or CPU).
+    `tables` map prefixes to targets (device index or CPU). The same question gets the same objects
+    for an answer, by which a plan sees at once that nothing changed.
     """
-    own: dict[Prefix, tuple[int, dict[int, int]]] = {}
-    for bit, prefixes in enumerate(lists):
-        mask = 1 << bit
+    sorted_tables = tuple(tuple(sorted(table.items())) for table in tables)
+    return _build(shape, tuple(tuple(prefixes) for prefixes in lists), sorted_tables)
+
+
+@lru_cache(maxsize=4)
+def _build(
+    shape: IndexShape,
+    lists: tuple[tuple[Prefix, ...], ...],
+    tables: tuple[tuple[tuple[Prefix, int], ...], ...],
+) -> tuple[Entries, Entries]:
+    bits: dict[Prefix, int] = {}
+    for number, prefixes in enumerate(lists):
+        mask = 1 << number
         for prefix in prefixes:
-            bits, targets = own.get(prefix, (0, {}))
-            own[prefix] = (bits | mask, targets)
+            bits[prefix] = bits.get(prefix, 0) | mask
+    targets: dict[Prefix, dict[int, int]] = {}
     for number, table in enumerate(tables):
-        for prefix, target in table.items():
-            bits, targets = own.get(prefix, (0, {}))
-            own[prefix] = (bits, {**targets, number: target + 1})
-    tries: tuple[dict[bytes, bytes], dict[bytes, bytes]] = ({}, {})
-    stack: list[tuple[Prefix, int, dict[int, int]]] = []
+        for prefix, target in table:
+            targets.setdefault(prefix, {})[number] = target + 1
+            bits.setdefault(prefix, 0)
+    four = sorted(prefix for prefix in bits if len(prefix[0]) == 4)
+    six = sorted(prefix for prefix in bits if len(prefix[0]) == 16)
+    return _trie(shape, four, bits, targets), _trie(shape, six, bits, targets)
+
+
+def _trie(
+    shape: IndexShape,
+    prefixes: Sequence[Prefix],
+    own: Mapping[Prefix, int],
+    targets: Mapping[Prefix, Mapping[int, int]],
+) -> Entries:
+    """Sorted by address, then length, every prefix follows those that enclose it."""
+    entries: dict[bytes, bytes] = {}
     packed: dict[tuple[int, tuple[tuple[int, int], ...]], bytes] = {}
-    # Sorted by address, then length, every prefix follows those that enclose it.
-    for prefix in sorted(own, key=lambda p: (len(p.address), p)):
-        bits, targets = own[prefix]
-        while stack and not _encloses(stack[-1][0], prefix):
-            stack.pop()
-        if stack:
-            bits |= stack[-1][1]
-            targets = {**stack[-1][2], **targets}
-        stack.append((prefix, bits, targets))
-        what = (bits, tuple(sorted(targets.items())))
+    # Last address, list bits and table targets of the prefixes around the present one.
+    around: list[tuple[int, int, dict[int, int]]] = []
+    nothing: dict[int, int] = {}
+    width = 8 * len(prefixes[0].address) if prefixes else 0
+    for prefix in prefixes:
+        address, length = prefix
+        first = int.from_bytes(address)
+        while around and around[-1][0] < first:
+            around.pop()
+        bits = own[prefix]
+        found = targets.get(prefix, nothing)
+        if around:
+            bits |= around[-1][1]
+            found = {**around[-1][2], **found}
+        if length < width:
+            around.append((first | (1 << width - length) - 1, bits, dict(found)))
+        what = bits, tuple(sorted(found.items()))
         if what not in packed:
-            packed[what] = _pack(shape, bits, targets)
-        tries[len(prefix.address) == 16][lpm_key(prefix)] = packed[what]
-    return tries
-
-
-def _encloses(outer: Prefix, inner: Prefix) -> bool:
-    if len(outer.address) != len(inner.address) or outer.length > inner.length:
-        return False
-    whole, rest = divmod(outer.length, 8)
-    if outer.address[:whole] != inner.address[:whole]:
-        return False
-    return not rest or not (outer.address[whole] ^ inner.address[whole]) >> (8 - rest)
+            packed[what] = _pack(shape, bits, found)
+        entries[lpm_key(prefix)] = packed[what]
+    return entries
 
 
 def _pack(shape: IndexShape, bits: int, targets: Mapping[int, int]) -> bytes:
