@@ -13,9 +13,10 @@ from xdpredirect.kernel.bpf import Command, address_of, bpf_call, pin
 from xdpredirect.kernel.programs import AttachType, create_link, load_program
 
 _SCHED_CLS = 3
-_REDIRECT, _VLAN_PUSH = 23, 18
-_MOV_IMM, _MOV_REG, _CALL, _EXIT = 0xB7, 0xBF, 0x85, 0x95
-XDP_PASS, XDP_TX = 2, 3
+_REDIRECT, _REDIRECT_MAP, _VLAN_PUSH = 23, 51, 18
+_MOV_IMM, _MOV_REG, _CALL, _EXIT, _LD_IMM64 = 0xB7, 0xBF, 0x85, 0x95, 0x18
+_PSEUDO_MAP_FD = 1
+XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT = range(5)
 
 
 def _instruction(opcode: int, register: int = 0, immediate: int = 0, source: int = 0) -> bytes:
@@ -27,11 +28,24 @@ def verdict(code: int) -> bytes:
     return _instruction(_MOV_IMM, 0, code) + _instruction(_EXIT)
 
 
-def redirect_to(ifindex: int) -> bytes:
+def redirect_map(fd: int, key: int = 0, flags: int = 0) -> bytes:
+    """Every frame goes where entry `key` of an open map leads; the program returns what the helper
+    returned. `flags` are those of bpf_redirect_map()."""
+    return (
+        _instruction(_LD_IMM64, 1, fd, _PSEUDO_MAP_FD)
+        + _instruction(0)
+        + _instruction(_MOV_IMM, 2, key)
+        + _instruction(_MOV_IMM, 3, flags)
+        + _instruction(_CALL, immediate=_REDIRECT_MAP)
+        + _instruction(_EXIT)
+    )
+
+
+def redirect_to(ifindex: int, flags: int = 0) -> bytes:
     """Every frame goes to one device."""
     return (
         _instruction(_MOV_IMM, 1, ifindex)
-        + _instruction(_MOV_IMM, 2, 0)
+        + _instruction(_MOV_IMM, 2, flags)
         + _instruction(_CALL, immediate=_REDIRECT)
         + _instruction(_EXIT)
     )

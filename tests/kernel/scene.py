@@ -1,0 +1,156 @@
+"""A host under test that loses frames in one known way, and the drop monitor that counts them.
+
+Used by test_losses_*.py and tests/bench/monitor.py. Programs here are raw ones: the product would
+never load most of them.
+
+    scene = Scene(lab, stack)
+    target = scene.wire("p2", "b")
+    scene.run(redirect_map(scene.devices({0: target}).fd))
+    target.host.ip("link", "set", "p2", "down")
+    scene.source.send([frame(scene)] * 1000)
+    scene.lost({LossKey(...): 1000})
+"""
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.kernel.lab import Host, Lab, Port
+from tests.kernel.loaded import CACHE, SOURCES
+from xdpredirect.datapath.abi import PAIR, U32
+from xdpredirect.datapath.mapspec import MapSpec, MapType
+from xdpredirect.kernel.bpf import program_info
+from xdpredirect.kernel.compile import Compiler
+from xdpredirect.kernel.maps import Map, create_map, map_id, open_map
+from xdpredirect.kernel.programs import AttachType, create_link, load_program
+from xdpredirect.kernel.tracer import LossKey, install, read_losses
+
+EXPERIMENT = b"\x88\xb5"
+SETTLED_SECONDS, PATIENCE_SECONDS = 0.1, 5.0
+_ENTRIES = 16
+
+
+def netns_of(host: Host) -> int:
+    """The number that the kernel knows the host's network namespace by."""
+    return host.path.stat().st_ino
+
+
+@contextmanager
+def monitored(directory: Path, netns: int | None) -> Iterator[Map]:
+    """The drop monitor, pinned in a new directory of a bpffs; yields its map of losses."""
+    directory.mkdir()
+    try:
+        install(directory, Compiler("/usr/bin/python3", CACHE), SOURCES, netns)
+        losses = open_map(directory / "losses")
+        try:
+            yield losses
+        finally:
+            losses.close()
+    finally:
+        for path in directory.iterdir():
+            path.unlink()
+        directory.rmdir()
+
+
+class Scene:
+    """`dut` has one ingress, `p1`, fed by `source` on host `a`; the rest a test adds.
+
+    Whatever the test makes goes with `stack`.
+    """
+
+    def __init__(self, lab: Lab, stack: ExitStack, *, mtu: int = 1500, queues: int = 1) -> None:
+        self.lab, self._stack = lab, stack
+        self.ingress, self.source = lab.veth(("dut", "p1"), ("a", "eth0"), mtu=mtu, queues=queues)
+        self.dut = self.ingress.host
+        monitor = monitored(self.dut.bpffs / "monitor", netns_of(self.dut))
+        self.losses = stack.enter_context(monitor)
+        self.program = 0
+
+    def wire(self, name: str, far: str, *, mtu: int = 1500, tuned: bool = True) -> Port:
+        """A further port of the host under test; eth0 of host `far` is at the other end."""
+        return self.lab.veth(("dut", name), (far, "eth0"), mtu=mtu, tuned=tuned)[0]
+
+    def port(self, name: str) -> Port:
+        """An interface of the host under test that was made otherwise, such as `lo`."""
+        with self.dut.enter():
+            return Port(self.dut, name, socket.if_nametoindex(name), bytes(6))
+
+    def new_map(self, kind: MapType, *, entries: int = _ENTRIES, flags: int = 0) -> Map:
+        """An empty redirect map; values are (device or queue size, program)."""
+        made = create_map(MapSpec(kind.name.lower(), kind, 4, 8, entries, flags))
+        self._stack.callback(made.close)
+        return made
+
+    def devices(
+        self, ports: Mapping[int, Port], *, egress: int = 0, kind: MapType = MapType.DEVMAP
+    ) -> Map:
+        """A device map. `egress` is the descriptor of a program for all entries."""
+        made = self.new_map(kind)
+        with self.dut.enter():
+            for key, port in ports.items():
+                made.put(U32.pack(key), PAIR.pack(port.ifindex, egress))
+        return made
+
+    def cpus(self, cpu: int, qsize: int, program: int = 0) -> Map:
+        """A CPU map with one entry."""
+        made = self.new_map(MapType.CPUMAP, entries=cpu + 1)
+        made.put(U32.pack(cpu), PAIR.pack(qsize, program))
+        return made
+
+    def load(self, code: bytes, kind: AttachType = AttachType.XDP, *, frags: bool = False) -> int:
+        """A program; its descriptor."""
+        fd = load_program("scene", code, kind, frags)
+        self._stack.callback(os.close, fd)
+        return fd
+
+    def run(
+        self, code: bytes, *, generic: bool = False, frags: bool = False, on: Port | None = None
+    ) -> None:
+        """Attaches a program to the ingress (or another port) until the end of the test."""
+        port, fd = on or self.ingress, self.load(code, frags=frags)
+        with port.host.enter():
+            link = create_link(fd, port.ifindex, generic)
+        self._stack.callback(os.close, link)
+        self.program = program_info(fd).id
+
+    def frame(self, length: int = 64, to: bytes = b"\xff" * 6) -> bytes:
+        """A frame of an experimental type, which no stack answers."""
+        return to + self.source.mac + EXPERIMENT + bytes(length - 14)
+
+    def counted(self) -> dict[LossKey, int]:
+        """What the monitor has counted so far."""
+        return read_losses(self.losses)
+
+    def lost(self, expected: Mapping[LossKey, int]) -> None:
+        """Waits until the monitor shows exactly this, and that nothing is added to it."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.counted() != expected and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(SETTLED_SECONDS)
+        assert self.counted() == expected
+
+
+def id_of(opened: Map) -> int:
+    """The id of a map, as tracepoints give it."""
+    return map_id(opened.fd)
+
+
+@contextmanager
+def monopoly(cpu: int) -> Iterator[None]:
+    """This thread alone runs on one CPU: kernel threads that are bound to it stand still, so that
+    a queue which one of them empties fills up."""
+    allowed, policy, parameter = (
+        os.sched_getaffinity(0),
+        os.sched_getscheduler(0),
+        os.sched_getparam(0),
+    )
+    os.sched_setaffinity(0, {cpu})
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameter)
+        os.sched_setaffinity(0, allowed)
