@@ -48,12 +48,15 @@ def change_under_traffic(stage: Stage, network: Network) -> None:
         traffic.Inbox(network.hosts["server"], 5001) as first,
         traffic.Inbox(network.hosts["backup"], 5001) as second,
     ):
+        programs = [network.note_programs()["client"]]
         with traffic.Stream(client, (SERVICE, 5001), RATE) as stream:
             for number in range(SWITCHES):
                 time.sleep(0.2)
                 network.apply(stage, ("5-failover.yaml", "1-wire.yaml")[number % 2])
-                network.note_programs()
+                programs.append(network.note_programs()["client"])
             time.sleep(0.2)
+        swaps = len(set(programs)) - 1
+        step.check(swaps == SWITCHES, f"{swaps} programs swapped", f"programs were {programs}")
         one, two = first.settled(), second.settled()
         stage.count(step, Count("UDP during six changes", stream.sent, one + two, "datagrams"))
         numbers = {*first.received, *second.received}
