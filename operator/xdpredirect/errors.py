@@ -16,6 +16,11 @@ import os
 _NAMES = {95: "EOPNOTSUPP", 524: "ENOTSUPP"}
 
 
+def errno_name(number: int) -> str:
+    """`ENETDOWN` for 100; the number where it has no name."""
+    return _NAMES.get(number) or _errno.errorcode.get(number, str(number))
+
+
 class XdpRedirectError(Exception):
     """Base of all. `retry` says whether trying again without a change can help."""
 
@@ -36,7 +41,7 @@ class KernelError(XdpRedirectError):
     retry = True
 
     def __init__(self, operation: str, errno: int, detail: str = "") -> None:
-        name = _NAMES.get(errno) or _errno.errorcode.get(errno, str(errno))
+        name = errno_name(errno)
         text = "not supported" if errno == 524 else os.strerror(errno)
         super().__init__(f"{operation}: {name} ({text})" + (f": {detail}" if detail else ""))
         self.operation, self.errno, self.errno_name = operation, errno, name

@@ -4,6 +4,7 @@ Integers are in the machine's order, addresses in network order.
 """
 
 import struct
+from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
 from xdpredirect.api.action import Rewrite, VlanOperation
@@ -24,6 +25,31 @@ class Slot(IntEnum):
     UNMATCHED = 0
     PROTECTED = 1
     MALFORMED = 2
+
+
+class Event(IntEnum):
+    """Where the drop monitor saw a frame go; the names are those of the kernel's tracepoints."""
+
+    REDIRECT_ERR = 1
+    EXCEPTION = 2
+    DEVMAP_XMIT = 3
+    BULK_TX = 4
+    CPUMAP_ENQUEUE = 5
+    CPUMAP_KTHREAD = 6
+    CPUMAP_PROGRAM = 7
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LossKey:
+    """struct loss_key of bpf/abi.h."""
+
+    event: int
+    program: int
+    map: int
+    index: int
+    origin: int
+    to: int
+    error: int
 
 
 class RewriteFlag(IntFlag):

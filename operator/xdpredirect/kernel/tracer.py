@@ -8,9 +8,9 @@ nobody of us runs.
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from xdpredirect.datapath.abi import LossKey
 from xdpredirect.datapath.builder import MAP_NUMBER_BASE
 from xdpredirect.datapath.mapspec import NO_PREALLOC, MapSpec, MapType
 from xdpredirect.datapath.source import flatten
@@ -32,21 +32,9 @@ TRACEPOINTS = (
     "xdp_cpumap_enqueue",
     "xdp_cpumap_kthread",
 )
+__all__ = ["LossKey", "install", "read_losses"]
 _LOSSES_NUMBER, _OVERFLOW_NUMBER = 1, 2
 _RAW_TP = 23
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class LossKey:
-    """struct loss_key of bpf/abi.h."""
-
-    event: int
-    program: int
-    map: int
-    index: int
-    origin: int
-    to: int
-    error: int
 
 
 def config(btf: Btf, netns: int | None) -> str:

@@ -131,6 +131,8 @@ def test_enumerations() -> None:
     slots = {key.removeprefix("SLOT_"): n for key, n in NUMBERS.items() if key.startswith("SLOT_")}
     assert slots.pop("FIRST_RULE") == abi.FIRST_RULE_SLOT
     assert slots == {slot.name: slot.value for slot in abi.Slot}
+    events = {name: int(n) for name, n in re.findall(r"EVENT_(\w+) = (\d+)", text("abi.h"))}
+    assert events == {event.name: event.value for event in abi.Event}
     flags = {k.removeprefix("REWRITE_"): n for k, n in NUMBERS.items() if k.startswith("REWRITE_")}
     assert flags == {flag.name: flag.value for flag in abi.RewriteFlag}
 
