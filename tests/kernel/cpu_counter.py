@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterator
 
 from tests.kernel.lab import Port
+from tests.kernel.lab.counter import ETH_P_ALL, PACKET_AUXDATA, SOL_PACKET, with_tag
 
-ETH_P_ALL = 3
-SOL_PACKET, PACKET_FANOUT = 263, 18
+PACKET_FANOUT = 18
 FANOUT_CPU, IGNORE_OUTGOING = 2, 0x4000
 CPUS = os.cpu_count() or 1
 
@@ -42,6 +42,7 @@ class CpuCounter:
                 opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
                 self._stack.enter_context(opened)
                 opened.setblocking(False)
+                opened.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
                 opened.bind((port.name, ETH_P_ALL))
                 option = port.ifindex | (FANOUT_CPU | IGNORE_OUTGOING) << 16
                 opened.setsockopt(SOL_PACKET, PACKET_FANOUT, struct.pack("=I", option))
@@ -66,6 +67,7 @@ class CpuCounter:
             for opened in ready:
                 with contextlib.suppress(BlockingIOError):
                     while True:
-                        frame = opened.recv(1 << 17)
-                        found.setdefault(self._sockets.index(opened), []).append(frame)
+                        octets, ancillary, _, _ = opened.recvmsg(1 << 17, 64)
+                        frames = found.setdefault(self._sockets.index(opened), [])
+                        frames.append(with_tag(octets, ancillary))
         return found

@@ -84,7 +84,7 @@ class Counter:
             except BlockingIOError:
                 break
             read += 1
-            frame = _with_tag(bytes(self._buffer[:length]), ancillary)
+            frame = with_tag(bytes(self._buffer[:length]), ancillary)
             wanted = self._match is None or self._match(frame)
             (self.frames if wanted else self.others).append(frame)
         self._fail_on_overflow()
@@ -128,7 +128,8 @@ class Counter:
             raise LabError(f"{self._where}: the counter's own buffer lost {dropped} frames")
 
 
-def _with_tag(frame: bytes, ancillary: list[tuple[int, int, bytes]]) -> bytes:
+def with_tag(frame: bytes, ancillary: list[tuple[int, int, bytes]]) -> bytes:
+    """A frame as it was on the wire, from what a socket with PACKET_AUXDATA received."""
     for level, kind, data in ancillary:
         if level == SOL_PACKET and kind == PACKET_AUXDATA:
             status, *_, tci, tpid = AUXDATA.unpack(data[: AUXDATA.size])
