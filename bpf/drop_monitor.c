@@ -8,30 +8,9 @@
  */
 #include "config.h"
 #include "abi.h"
-#include "kernel.h"
+#include "traced.h"
 
-static long (*update)(void *map, const void *key, const void *value,
-		      __u64 flags) = (void *)BPF_FUNC_map_update_elem;
-static long (*probe_read)(void *to, __u32 size,
-			  const void *from) = (void *)BPF_FUNC_probe_read_kernel;
-
-#define DEVMAP 14
-#define DEVMAP_HASH 25
 #define SLOT_OVERFLOW 0
-
-/* Loads from kernel structures, which bcc must not turn into probe reads. */
-#define LOAD32(pointer, offset)                                                                    \
-	({                                                                                         \
-		__u64 loaded;                                                                      \
-		asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(loaded) : "r"(pointer), "i"(offset)); \
-		loaded;                                                                            \
-	})
-#define LOAD64(pointer, offset)                                                                    \
-	({                                                                                         \
-		__u64 loaded;                                                                      \
-		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(loaded) : "r"(pointer), "i"(offset)); \
-		loaded;                                                                            \
-	})
 
 /* `add` frames more for `key`; the map is full of causes when not even a new entry fits. */
 inline_fn void lost(struct loss_key *key, __u64 add)
@@ -50,11 +29,6 @@ inline_fn void lost(struct loss_key *key, __u64 add)
 		__sync_fetch_and_add(count, add);
 }
 
-inline_fn __u32 ifindex_of(__u64 device)
-{
-	return LOAD32(device, NET_DEVICE_IFINDEX);
-}
-
 /* Whether the device lives in the network namespace that this monitor serves. */
 inline_fn int ours(__u64 device)
 {
@@ -65,13 +39,6 @@ inline_fn int ours(__u64 device)
 #else
 	return 1;
 #endif
-}
-
-inline_fn __u32 program_id(__u64 program)
-{
-	__u64 aux = LOAD64(program, BPF_PROG_AUX);
-
-	return LOAD32(aux, BPF_PROG_AUX_ID);
 }
 
 /* TP_PROTO(dev, prog, tgt, err, map_type, map_id, index) */

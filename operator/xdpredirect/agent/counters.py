@@ -1,10 +1,14 @@
-"""Reads the counters of one interface out of the kernel. Called by `agent.machine`."""
+"""Reads the counters of one interface out of the kernel.
+
+Called by `agent.machine` and `cli.monitor_objects`.
+"""
 
 from collections.abc import Iterable
 
 from xdpredirect.agent.pins import Pins
 from xdpredirect.agent.report import RuleCounters
 from xdpredirect.datapath.abi import COUNTER, U32, Slot
+from xdpredirect.datapath.slots import RuleId, unpack_name
 from xdpredirect.errors import KernelError
 from xdpredirect.kernel.bpf import ENOENT
 from xdpredirect.kernel.maps import pinned_map
@@ -33,3 +37,23 @@ def sum_counters(values: bytes) -> RuleCounters:
         misses += cpu[2]
         errors += cpu[3]
     return RuleCounters(packets=packets, octets=octets, misses=misses, errors=errors)
+
+
+def read_cpus(pins: Pins, interface: str) -> dict[RuleId, tuple[RuleCounters, ...]]:
+    """Counters of every rule by CPU number (possible CPUs); empty when nothing of ours is on the
+    interface. Raises KernelError."""
+    try:
+        with pinned_map(pins.names(interface)) as names, pinned_map(pins.counters(interface)) as on:
+            rules = {slot: unpack_name(value) for slot, value in names.items().items()}
+            return {
+                rule: tuple(
+                    RuleCounters(packets=cpu[0], octets=cpu[1], misses=cpu[2], errors=cpu[3])
+                    for cpu in COUNTER.iter_unpack(on.get(slot) or b"")
+                )
+                for slot, rule in rules.items()
+                if rule is not None
+            }
+    except KernelError as error:
+        if error.errno == ENOENT:
+            return {}
+        raise

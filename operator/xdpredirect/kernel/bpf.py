@@ -33,6 +33,7 @@ class Command(IntEnum):
     OBJ_GET = 7
     PROG_TEST_RUN = 10
     PROG_GET_FD_BY_ID = 13
+    MAP_GET_FD_BY_ID = 14
     OBJ_GET_INFO_BY_FD = 15
     MAP_LOOKUP_BATCH = 24
     MAP_UPDATE_BATCH = 26

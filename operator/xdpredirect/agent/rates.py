@@ -1,0 +1,201 @@
+"""What `xdpredirect monitor` shows: the difference between two looks at the counters. Pure.
+
+Made by `cli.monitor_objects` and `cli.monitor_host`, drawn by `cli.monitor_tables` and
+`cli.monitor_events`, kept by `agent.recording`. All counts are of one interval, never totals;
+`seconds` is how long it really was.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from xdpredirect.agent.report import InterfaceReport, Loss, Report, RuleCounters, RuleReport
+
+KEEPS_FRAMES = ("Pass", "Drop")
+"""Actions that hand no frame on; all others redirect (TX too: out of the device it came in on)."""
+LossId = tuple[str, str, str, str, str, str]
+CpuCounters = Mapping[tuple[str, str, str], tuple[RuleCounters, ...]]
+"""Counters by CPU number; keys are (interface, object, rule)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleRates:
+    """One rule on one interface. `matched` frames of `octets` bytes; of them `misses` had no entry
+    in the map, `errors` could not be rewritten, `lost` were redirected and did not arrive (copies,
+    for Broadcast). `cpus` are matched frames by CPU number."""
+
+    object: str
+    rule: str
+    action: str
+    targets: tuple[str, ...]
+    matched: int
+    octets: int
+    misses: int
+    errors: int
+    lost: int
+    cpus: tuple[int, ...]
+
+    @property
+    def redirected(self) -> int:
+        """Frames that were handed on and arrived, as far as the kernel tells."""
+        if self.action in KEEPS_FRAMES:
+            return 0
+        return max(0, self.matched - self.misses - self.errors - self.lost)
+
+    @property
+    def skew(self) -> float:
+        """Share of the busiest CPU, from 0 to 1; 0 when no frame matched."""
+        total = sum(self.cpus)
+        return max(self.cpus) / total if total else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceRates:
+    """One interface. `lost` includes losses that no single rule can be blamed for; the last three
+    are frames that no rule decided about."""
+
+    name: str
+    mode: str
+    rules: tuple[RuleRates, ...]
+    lost: int
+    unmatched: int
+    protected: int
+    malformed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossRate:
+    """Frames lost in the interval for one cause; fields as in `agent.report.Loss`."""
+
+    object: str
+    rule: str
+    interface: str
+    target: str
+    reason: str
+    errno: str
+    packets: int
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInterval:
+    """One interval of the objects of this machine. `time` is its end, RFC 3339."""
+
+    time: str
+    seconds: float
+    interfaces: tuple[InterfaceRates, ...]
+    losses: tuple[LossRate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The counters at one moment; `at` counts seconds from anywhere."""
+
+    at: float
+    report: Report
+    cpus: CpuCounters
+
+
+def interval(before: Look, after: Look, time: str) -> ObjectInterval:
+    """What happened between two looks. Interfaces and rules are those of the second; whatever was
+    not there before, or has begun anew, counts from 0."""
+    losses = _losses(before.report, after.report)
+    old = {item.name: item for item in before.report.interfaces}
+    return ObjectInterval(
+        time=time,
+        seconds=round(after.at - before.at, 6),
+        interfaces=tuple(
+            _interface(item, old.get(item.name), (before.cpus, after.cpus), losses)
+            for item in after.report.interfaces
+        ),
+        losses=losses,
+    )
+
+
+def _interface(
+    new: InterfaceReport,
+    old: InterfaceReport | None,
+    cpus: tuple[CpuCounters, CpuCounters],
+    losses: Sequence[LossRate],
+) -> InterfaceRates:
+    here = [loss for loss in losses if loss.interface == new.name]
+    others = [
+        since(now.packets, before.packets if before else 0)
+        for now, before in (
+            (new.unmatched, old.unmatched if old else None),
+            (new.protected, old.protected if old else None),
+            (new.malformed, old.malformed if old else None),
+        )
+    ]
+    return InterfaceRates(
+        name=new.name,
+        mode=new.mode.value,
+        rules=tuple(_rule(new.name, rule, cpus, here) for rule in new.rules),
+        lost=sum(loss.packets for loss in here),
+        unmatched=others[0],
+        protected=others[1],
+        malformed=others[2],
+    )
+
+
+def _rule(
+    interface: str,
+    rule: RuleReport,
+    cpus: tuple[CpuCounters, CpuCounters],
+    losses: Iterable[LossRate],
+) -> RuleRates:
+    key = (interface, rule.object, rule.rule)
+    after = cpus[1].get(key, ())
+    before = cpus[0].get(key, ()) or (RuleCounters(),) * len(after)
+    pairs = list(zip(after, before, strict=True))
+    mine = (loss for loss in losses if (loss.object, loss.rule) == (rule.object, rule.rule))
+    return RuleRates(
+        object=rule.object,
+        rule=rule.rule,
+        action=rule.action,
+        targets=rule.targets,
+        matched=sum(since(new.packets, old.packets) for new, old in pairs),
+        octets=sum(since(new.octets, old.octets) for new, old in pairs),
+        misses=sum(since(new.misses, old.misses) for new, old in pairs),
+        errors=sum(since(new.errors, old.errors) for new, old in pairs),
+        lost=sum(loss.packets for loss in mine),
+        cpus=tuple(since(new.packets, old.packets) for new, old in pairs),
+    )
+
+
+def _losses(before: Report, after: Report) -> tuple[LossRate, ...]:
+    """Most frames first."""
+    old = _by_id(before)
+    found = [
+        LossRate(
+            object=loss.object,
+            rule=loss.rule,
+            interface=loss.interface,
+            target=loss.target,
+            reason=loss.reason,
+            errno=loss.errno,
+            packets=since(loss.packets, old[key].packets if key in old else 0),
+            hint=loss.hint,
+        )
+        for key, loss in _by_id(after).items()
+    ]
+    return tuple(sorted((loss for loss in found if loss.packets), key=lambda loss: -loss.packets))
+
+
+def _by_id(report: Report) -> dict[LossId, Loss]:
+    return {
+        (loss.object, loss.rule, loss.interface, loss.target, loss.reason, loss.errno): loss
+        for item in report.objects
+        for loss in item.losses
+    }
+
+
+def since(now: int, before: int) -> int:
+    """What was counted between two readings; a counter that began anew counts from 0."""
+    return now - before if now >= before else now
+
+
+def per_second(packets: int, seconds: float) -> int:
+    """Rounded; what is there is never shown as nothing."""
+    if seconds <= 0 or not packets:
+        return 0
+    return max(1, round(packets / seconds))
