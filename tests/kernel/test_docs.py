@@ -17,6 +17,12 @@ from xdpredirect.api.load import load_paths
 ALL = [block for path in documents() for block in blocks(path)]
 # Each needs systemd, the package manager or another machine; more would be a hole in this test.
 NOT_RUN_AT_MOST = 8
+# How the code names what it found: as an argument of a call, by keyword, as a key of a table.
+REASONS = (
+    r'(?:finding|unusable|_note|_not_ready|Conflict)\(\s*(?:[\w.]+,\s*)?"([A-Z][A-Za-z]+)"',
+    r'reason="([A-Z][A-Za-z]+)"',
+    r'^ +"([A-Z][A-Za-z]+)": _\w+\(',
+)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -115,9 +121,10 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 def test_every_finding_is_in_troubleshooting() -> None:
-    sources = [*(ROOT / "operator/xdpredirect/agent").rglob("*.py")]
+    folders = ("agent", "datapath")
+    sources = [p for f in folders for p in (ROOT / "operator/xdpredirect" / f).rglob("*.py")]
     code = "\n".join(path.read_text() for path in sources)
-    reasons = set(re.findall(r'finding\(\s*(?:[\w.]+,\s*)?"([A-Z][A-Za-z]+)"', code))
-    assert len(reasons) > 12
+    reasons = {reason for pattern in REASONS for reason in re.findall(pattern, code, re.MULTILINE)}
+    assert len(reasons) > 25
     text = (ROOT / "docs" / "troubleshooting.md").read_text()
     assert not {reason for reason in reasons if f"`{reason}`" not in text}
