@@ -25,8 +25,7 @@ def silent_drop(stage: Stage, network: Network) -> None:
     """The trap that everybody meets: the redirect works, the frame is gone, nobody says why."""
     client, server = network.hosts["client"], network.hosts["server"]
     server.ethtool("-K", "eth0", "gro", "off")
-    network.xdpredirect(stage, "apply", "-f", "examples/demo/1-wire.yaml")
-    network.note_programs()
+    network.apply(stage, "1-wire.yaml")
     with stage.step("Silent drop: the redirect runs, but its veth eats every frame") as step:
         answered = traffic.ping(client, SERVICE, 3)
         step.check(answered == 0, "0 of 3 pings answered", f"{answered} answered despite the trap")
@@ -56,7 +55,6 @@ def wire(stage: Stage, network: Network) -> None:
 def mirror(stage: Stage, network: Network) -> None:
     """Broadcast, in front of the wire by its priority."""
     network.apply(stage, "2-mirror.yaml")
-    network.note_programs()
     client = network.hosts["client"]
     sniffer = network.ports["monitor"][1]
     with (
@@ -73,7 +71,6 @@ def mirror(stage: Stage, network: Network) -> None:
 def pool(stage: Stage, network: Network) -> None:
     """DeviceGroup: both members together get all, each in proportion to its weight."""
     network.apply(stage, "3-pool.yaml")
-    network.note_programs()
     with (
         stage.step("DeviceGroup: flows are spread over two servers, 3 : 1") as step,
         traffic.Inbox(network.hosts["server"], 9000) as first,
@@ -92,7 +89,6 @@ def pool(stage: Stage, network: Network) -> None:
 def cpus(stage: Stage, network: Network) -> None:
     """CPUs: the stack of another CPU takes over; each flow stays on one."""
     network.apply(stage, "4-cpus.yaml")
-    network.note_programs()
     with (
         stage.step("CPUs: UDP to the router itself is spread over CPUs") as step,
         ExitStack() as sockets,
@@ -128,7 +124,7 @@ def status(stage: Stage, network: Network) -> None:
         expected = f"{POOL_FLOWS * POOL_EACH}"
         shown = done.stdout.replace(",", "")
         step.check(
-            done.returncode == 0 and expected in shown and f"{CPU_FLOWS * CPU_EACH}" in shown,
+            expected in shown and f"{CPU_FLOWS * CPU_EACH}" in shown,
             f"{POOL_FLOWS * POOL_EACH:,} for the group, {CPU_FLOWS * CPU_EACH:,} for the CPUs",
             f"status does not show {expected} packets of pool/service",
         )

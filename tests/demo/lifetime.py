@@ -52,8 +52,8 @@ def change_under_traffic(stage: Stage, network: Network) -> None:
         with traffic.Stream(client, (SERVICE, 5001), RATE) as stream:
             for number in range(SWITCHES):
                 time.sleep(0.2)
-                network.apply(stage, ("5-failover.yaml", "1-wire.yaml")[number % 2])
-                programs.append(network.note_programs()["client"])
+                found = network.apply(stage, ("5-failover.yaml", "1-wire.yaml")[number % 2])
+                programs.append(found["client"])
             time.sleep(0.2)
         swaps = len(set(programs)) - 1
         step.check(swaps == SWITCHES, f"{swaps} programs swapped", f"programs were {programs}")
@@ -87,9 +87,8 @@ def death_of_the_agent(stage: Stage, network: Network) -> None:
 
 def deletion(stage: Stage, network: Network) -> None:
     """Deleting the objects leaves nothing attached or pinned."""
-    done = network.xdpredirect(stage, "delete", "--all")
+    network.xdpredirect(stage, "delete", "--all")
     with stage.step("Delete every object") as step:
-        step.check(done.returncode == 0, "deleted", f"exit {done.returncode}: {done.stderr}")
         programs, pins = network.note_programs(), network.router.pins()
         step.check(not programs, "no program", f"programs are left: {programs}")
         step.check(not pins, "no pin", f"pinned: {pins}")

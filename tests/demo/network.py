@@ -55,19 +55,18 @@ monitor  {MONITOR:<13} ──┘            └── backup  {SERVICE}"""
         return self.hosts["router"]
 
     def xdpredirect(self, stage: Stage, *words: str) -> subprocess.CompletedProcess[str]:
-        """Runs the command on the router; returns it with its output and exit code."""
+        """Runs the command on the router; returns it with its output. LabError when it fails."""
         env = {"COLUMNS": str(stage.width)}
         env |= {"FORCE_COLOR": "1"} if stage.colours else {"NO_COLOR": "1"}
         stage.command("xdpredirect", *words)
-        return self.router.run([*MODULE, *words], check=False, env=env)
+        return self.router.run([*MODULE, *words], env=env)
 
-    def apply(self, stage: Stage, name: str) -> float:
-        """Applies a file of examples/demo; returns the seconds it took. LabError on failure."""
+    def apply(self, stage: Stage, name: str) -> dict[str, int]:
+        """Applies a file of examples/demo; returns the programs then. LabError when it fails."""
         path = OBJECTS / name
         stage.command("xdpredirect", "apply", "-f", str(path))
-        begun = time.monotonic()
         self.router.run([*MODULE, "apply", "-f", str(ROOT / path)])
-        return time.monotonic() - begun
+        return self.note_programs()
 
     def note_programs(self) -> dict[str, int]:
         """XDP programs on the router's interfaces: ids by interface; remembered for the end."""
