@@ -15,12 +15,15 @@ from xdpredirect.kernel.programs import AttachType, create_link, load_program
 _SCHED_CLS = 3
 _REDIRECT, _REDIRECT_MAP, _VLAN_PUSH = 23, 51, 18
 _MOV_IMM, _MOV_REG, _CALL, _EXIT, _LD_IMM64 = 0xB7, 0xBF, 0x85, 0x95, 0x18
+_LOAD_W, _LOAD_B, _ADD_IMM, _JUMP_GREATER = 0x61, 0x71, 0x07, 0x2D
 _PSEUDO_MAP_FD = 1
 XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT = range(5)
 
 
-def _instruction(opcode: int, register: int = 0, immediate: int = 0, source: int = 0) -> bytes:
-    return struct.pack("=BBhi", opcode, source << 4 | register, 0, immediate)
+def _instruction(
+    opcode: int, register: int = 0, immediate: int = 0, source: int = 0, offset: int = 0
+) -> bytes:
+    return struct.pack("=BBhi", opcode, source << 4 | register, offset, immediate)
 
 
 def verdict(code: int) -> bytes:
@@ -37,6 +40,25 @@ def redirect_map(fd: int, key: int = 0, flags: int = 0) -> bytes:
         + _instruction(_MOV_IMM, 2, key)
         + _instruction(_MOV_IMM, 3, flags)
         + _instruction(_CALL, immediate=_REDIRECT_MAP)
+        + _instruction(_EXIT)
+    )
+
+
+def redirect_map_by_octet(fd: int, offset: int) -> bytes:
+    """Every frame goes where the entry leads whose key is the octet at `offset` of the frame."""
+    return (
+        _instruction(_LOAD_W, 2, source=1)
+        + _instruction(_LOAD_W, 3, source=1, offset=4)
+        + _instruction(_MOV_REG, 4, source=2)
+        + _instruction(_ADD_IMM, 4, offset + 1)
+        + _instruction(_JUMP_GREATER, 4, source=3, offset=6)
+        + _instruction(_LOAD_B, 2, source=2, offset=offset)
+        + _instruction(_LD_IMM64, 1, fd, _PSEUDO_MAP_FD)
+        + _instruction(0)
+        + _instruction(_MOV_IMM, 3, 0)
+        + _instruction(_CALL, immediate=_REDIRECT_MAP)
+        + _instruction(_EXIT)
+        + _instruction(_MOV_IMM, 0, XDP_DROP)
         + _instruction(_EXIT)
     )
 

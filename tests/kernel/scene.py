@@ -15,7 +15,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tests.kernel.lab import Host, Lab, Port
@@ -68,10 +68,12 @@ class Scene:
         monitor = monitored(self.dut.bpffs / "monitor", netns_of(self.dut))
         self.losses = stack.enter_context(monitor)
         self.program = 0
+        self.peers: dict[str, Port] = {}
 
     def wire(self, name: str, far: str, *, mtu: int = 1500, tuned: bool = True) -> Port:
-        """A further port of the host under test; eth0 of host `far` is at the other end."""
-        return self.lab.veth(("dut", name), (far, "eth0"), mtu=mtu, tuned=tuned)[0]
+        """A further port of the host under test; `peers` has eth0 of host `far`, its other end."""
+        near, self.peers[name] = self.lab.veth(("dut", name), (far, "eth0"), mtu=mtu, tuned=tuned)
+        return near
 
     def port(self, name: str) -> Port:
         """An interface of the host under test that was made otherwise, such as `lo`."""
@@ -130,12 +132,29 @@ class Scene:
         while self.counted() != expected and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(SETTLED_SECONDS)
-        assert self.counted() == expected
+        assert (found := self.counted()) == expected, f"{found} and not {dict(expected)}"
 
 
 def id_of(opened: Map) -> int:
     """The id of a map, as tracepoints give it."""
     return map_id(opened.fd)
+
+
+def threaded_napi(port: Port, cpu: int) -> None:
+    """What receives on a port becomes a kernel thread bound to `cpu`, which `monopoly` can stop."""
+    before = set(_napi_threads())
+    # sysfs shows the interfaces of whoever mounts it.
+    words = f"mount -t sysfs none /mnt && echo 1 > /mnt/class/net/{port.name}/threaded"
+    port.host.run(["unshare", "--mount", "sh", "-c", words])
+    (pid,) = set(_napi_threads()) - before
+    os.sched_setaffinity(pid, {cpu})
+
+
+def _napi_threads() -> Iterator[int]:
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        with suppress(OSError):
+            if path.read_text().startswith("napi/"):
+                yield int(path.parent.name)
 
 
 @contextmanager

@@ -165,6 +165,15 @@ def many_buffers_broadcast(s: Scene) -> Made:
     return Made(map=devices, length=8000)
 
 
+def too_many_uppers(s: Scene) -> Made:
+    """EXCLUDE_INGRESS also leaves out what sits on top of the ingress, eight devices at most."""
+    devices = s.devices({1: s.wire("p2", "b"), 2: s.wire("p3", "c")})
+    s.run(redirect_map(devices.fd, 0, BROADCAST | EXCLUDE_INGRESS))
+    for number in range(9):
+        s.dut.ip("link", "add", "link", "p1", "name", f"mv{number}", "type", "macvlan")
+    return Made(map=devices)
+
+
 LOSSES = (
     Loss("veth: key absent, flags 0", absent_aborted, EXCEPTION),
     Loss("generic: key absent, flags 0", absent_aborted_generic, EXCEPTION),
@@ -217,6 +226,12 @@ LOSSES = (
         REDIRECT_ERR,
         errno.EOPNOTSUPP,
         9000,
+    ),
+    Loss(
+        "veth: EXCLUDE_INGRESS with more than eight devices on top of the ingress",
+        too_many_uppers,
+        REDIRECT_ERR,
+        errno.EOVERFLOW,
     ),
 )
 

@@ -14,6 +14,7 @@ class MapType(IntEnum):
     LPM_TRIE = 11
     DEVMAP = 14
     CPUMAP = 16
+    XSKMAP = 17
     DEVMAP_HASH = 25
 
 
