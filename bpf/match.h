@@ -19,7 +19,9 @@
 
 #ifdef MAP_SCRATCH
 /* Every rule reads its fields again, so that no register carries knowledge over. */
-#define RULE(slot) do { asm volatile("" : : : "memory");
+#define RULE(slot)                                                                                 \
+	do {                                                                                       \
+		asm volatile("" : : : "memory");
 #else
 #define RULE(slot) do {
 #endif

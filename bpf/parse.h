@@ -385,11 +385,11 @@ inline_fn __u64 frame_length(struct xdp_md *ctx, void *data, void *end)
 #endif
 }
 
-inline_fn void parse(struct xdp_md *ctx, struct packet *p)
+/* `met` is room for the way through. */
+inline_fn void parse(struct xdp_md *ctx, struct packet *p, struct packet *met)
 {
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
-	struct packet met;
 	__u64 zero;
 
 	UNKNOWN_ZERO(zero, ctx->rx_queue_index);
@@ -398,12 +398,12 @@ inline_fn void parse(struct xdp_md *ctx, struct packet *p)
 	p->length = frame_length(ctx, data, end);
 	FORGET(p->length, zero);
 	if (USES & ~FIELD_LENGTH) {
-		clear(&met);
+		clear(met);
 		if (data + ETHER_HEADER > end)
-			met.malformed = 1;
+			met->malformed = 1;
 		else
-			parse_ethernet(&met, data, end, zero);
-		settle(p, &met, zero);
+			parse_ethernet(met, data, end, zero);
+		settle(p, met, zero);
 	}
 }
 

@@ -25,11 +25,16 @@
 struct scratch {
 	struct packet outer;
 	struct packet inner;
+	struct packet parsed;
 	struct tunnel found;
+#ifdef MAP_ROUTE
+	struct fib_query route;
+#endif
 };
 _Static_assert(sizeof(struct scratch) <= SCRATCH_SIZE, "value of the map");
 #define p (scratch->outer)
 #define inside (scratch->inner)
+#define met (scratch->parsed)
 #define tunnel (scratch->found)
 #endif
 
@@ -39,7 +44,7 @@ int redirect(struct xdp_md *ctx)
 	__u32 first = 0;
 	struct scratch *scratch = lookup(MAP(MAP_SCRATCH), &first);
 #else
-	struct packet p;
+	struct packet p, met;
 #endif
 	struct counter *hits;
 	struct address_entry *source = 0, *destination = 0;
@@ -49,7 +54,7 @@ int redirect(struct xdp_md *ctx)
 	if (!scratch)
 		return XDP_ABORTED;
 #endif
-	parse(ctx, &p);
+	parse(ctx, &p, &met);
 	if ((USES & FIELD_IP) && p.malformed)
 		count(SLOT_MALFORMED, p.length);
 #include "rules.h"

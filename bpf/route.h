@@ -102,21 +102,21 @@ inline_fn __u32 arrival(const struct packet *p)
  * map said that the departure device is one that can transmit.
  */
 inline_fn int route_frame(struct xdp_md *ctx, const struct packet *p, __u32 table,
-			  struct counter *hits)
+			  struct counter *hits, struct fib_query *q)
 {
-	struct fib_query q = {};
 	struct rewrite change = { .flags = REWRITE_SOURCE | REWRITE_DESTINATION };
 	struct lower *lower;
 	__u32 port;
 	__u8 *ip;
 
-	q.ifindex = arrival(p);
-	if (!q.ifindex || fib_ask(ctx, p, &q))
+	__builtin_memset(q, 0, sizeof(*q));
+	q->ifindex = arrival(p);
+	if (!q->ifindex || fib_ask(ctx, p, q))
 		return -1;
-	q.table = table;
-	if (fib_lookup(ctx, &q, sizeof(q), table ? FIB_TBID | 1 : 0))
+	q->table = table;
+	if (fib_lookup(ctx, q, sizeof(*q), table ? FIB_TBID | 1 : 0))
 		return -1;
-	port = q.ifindex;
+	port = q->ifindex;
 	lower = lookup(MAP(MAP_LOWERS), &port);
 	if (lower) {
 		port = lower->port;
@@ -135,8 +135,8 @@ inline_fn int route_frame(struct xdp_md *ctx, const struct packet *p, __u32 tabl
 		change.flags |= p->tags ? REWRITE_REPLACE : REWRITE_PUSH;
 	else if (p->tags)
 		change.flags |= REWRITE_POP;
-	__builtin_memcpy(change.source, q.source_mac, 6);
-	__builtin_memcpy(change.destination, q.destination_mac, 6);
+	__builtin_memcpy(change.source, q->source_mac, 6);
+	__builtin_memcpy(change.destination, q->destination_mac, 6);
 	if (rewrite_frame(ctx, &change)) {
 		hits->errors++;
 		return XDP_DROP;
@@ -144,11 +144,18 @@ inline_fn int route_frame(struct xdp_md *ctx, const struct packet *p, __u32 tabl
 	return XDP_REDIRECT;
 }
 
+#ifdef MAP_SCRATCH
+#define ROUTE_QUERY struct fib_query *query = &scratch->route;
+#else
+#define ROUTE_QUERY struct fib_query asked, *query = &asked;
+#endif
+
 /* `miss` decides about frames that the routing table cannot send on. */
 #define ROUTE(slot, table, miss)                                                                   \
 	HIT(slot)                                                                                  \
 	{                                                                                          \
-		int verdict = route_frame(ctx, &p, table, hits);                                   \
+		ROUTE_QUERY                                                                        \
+		int verdict = route_frame(ctx, &p, table, hits, query);                            \
 		if (verdict < 0) {                                                                 \
 			miss                                                                       \
 		}                                                                                  \

@@ -111,24 +111,23 @@ bottom:
 }
 
 inline_fn void hash_inner(struct xdp_md *ctx, struct tunnel *t, struct packet *inner,
-			 __u64 zero)
+			  struct packet *met, __u64 zero)
 {
 	void *here = at(ctx, t->offset, ETHER_HEADER);
-	struct packet met;
 	void *end;
 
 	if (!here)
 		return;
 	OPAQUE(ctx);
 	end = (void *)(long)ctx->data_end;
-	clear(&met);
+	clear(met);
 	if (t->type == ETHERTYPE_TEB)
-		parse_ethernet(&met, here, end, zero);
+		parse_ethernet(met, here, end, zero);
 	else if (t->type == ETHERTYPE_IPV4)
-		parse_ipv4(&met, here, end, t->offset);
+		parse_ipv4(met, here, end, t->offset);
 	else if (t->type == ETHERTYPE_IPV6)
-		parse_ipv6(&met, here, end, t->offset, zero);
-	settle(inner, &met, zero);
+		parse_ipv6(met, here, end, t->offset, zero);
+	settle(inner, met, zero);
 	if (!inner->family && inner->source_mac == NO_MAC)
 		return;
 	t->hash = hash_flow(inner);
@@ -146,7 +145,7 @@ inline_fn void forget_tunnel(struct tunnel *t, __u64 zero)
 }
 
 inline_fn void find_tunnel(struct xdp_md *ctx, const struct packet *p, struct tunnel *t,
-			   struct packet *inner)
+			   struct packet *inner, struct packet *met)
 {
 	__u64 link = ETHER_HEADER + (p->tags & 3) * VLAN_TAG;
 	__u64 zero;
@@ -171,7 +170,7 @@ inline_fn void find_tunnel(struct xdp_md *ctx, const struct packet *p, struct tu
 	forget_tunnel(t, zero);
 #ifdef INNER_FLOW
 	if (t->type) {
-		hash_inner(ctx, t, inner, zero);
+		hash_inner(ctx, t, inner, met, zero);
 		forget_tunnel(t, zero);
 	}
 #endif
@@ -179,12 +178,12 @@ inline_fn void find_tunnel(struct xdp_md *ctx, const struct packet *p, struct tu
 
 /* Rendered before the first rule that asks for something of a tunnel. */
 #ifdef MAP_SCRATCH
-#define FIND_TUNNEL find_tunnel(ctx, &p, &tunnel, &inside);
+#define FIND_TUNNEL find_tunnel(ctx, &p, &tunnel, &inside, &met);
 #else
 #define FIND_TUNNEL                                                                                \
 	struct tunnel tunnel;                                                                      \
 	struct packet inside;                                                                      \
-	find_tunnel(ctx, &p, &tunnel, &inside);
+	find_tunnel(ctx, &p, &tunnel, &inside, &met);
 #endif
 
 #define SPREAD_INNER_FLOW ((tunnel.reached ? tunnel.hash : hash_flow(&p)) >> 56)
