@@ -35,13 +35,19 @@ def assemble(
         key = builder.wanted.link.ifindex
         entries = {PAIR.pack(key, to): rewrite for to, rewrite in builder.egress.items()}
         builder.add_map("EGRESS", MapSpec("egress", MapType.HASH, 8, 16, 64), entries)
-    if sum(line.startswith("RULE(") for line in lines) > _RULES_ON_THE_STACK:
+    if _is_large(lines):
         builder.define("SCRATCH_SIZE", _SCRATCH_SIZE)
         builder.add_map(
             "SCRATCH", MapSpec("scratch", MapType.PERCPU_ARRAY, 4, _SCRATCH_SIZE, 1), {}
         )
     maps = tuple(sorted(builder.extra, key=lambda m: m.number))
     return _programs(builder, lines, maps), maps
+
+
+def _is_large(lines: list[str]) -> bool:
+    """Whether the verifier and the stack need the frame in a map, which costs it 3 ns."""
+    rules = sum(line.startswith("RULE(") for line in lines)
+    return rules > _RULES_ON_THE_STACK or "FIND_TUNNEL" in lines
 
 
 def _power(count: int, least: int = 8) -> int:
