@@ -20,6 +20,8 @@ if [ "${PROVE_INSIDE:-}" != 1 ]; then
 fi
 
 root=$(mktemp -d "${PROVE_DIR:-/var/tmp}/xdpredirect-$suite.XXXXXX")
+# It becomes /, which everybody may pass through: the compiler runs as nobody.
+chmod 755 "$root"
 begun=$SECONDS
 
 finish() {
