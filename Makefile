@@ -11,7 +11,7 @@ help: ## list the targets
 setup: ## install what is missing (apt and pip; Debian 12, 13), prints nothing when all is there
 	@scripts/setup.sh
 
-demo: setup ## three hosts as network namespaces, real traffic, about a minute (root)
+demo: setup ## four hosts as network namespaces, real traffic, half a minute (root)
 	@scripts/demo.sh
 
 test: lint ## lint, unit and kernel tests
