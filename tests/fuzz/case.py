@@ -129,7 +129,8 @@ def _links(rng: Random, other_ifindex: int) -> tuple[Link, Link]:
         alt_names=tuple(alt_names[:cut]),
         driver=rng.choice(("", "veth", "ice")),
         mac=_MAC,
-        up=rng.random() < 0.9,
+        up=True,
+        carrier=rng.random() < 0.9,
         features=_ALL_FEATURES,
         irq_cpus=tuple(cpu for cpu in (0, 1) if rng.random() < 0.5),
         numa_node=rng.choice((-1, 0, 1)),
@@ -140,7 +141,8 @@ def _links(rng: Random, other_ifindex: int) -> tuple[Link, Link]:
         alt_names=tuple(alt_names[2:]),
         driver=rng.choice(("veth", "mlx5_core")),
         mac=_MAC,
-        up=rng.random() < 0.7,
+        up=rng.random() < 0.8,
+        carrier=rng.random() < 0.8,
         features=_ALL_FEATURES,
     )
     return arrival, other

@@ -107,7 +107,8 @@ def has_target(case: Case, redirect: XdpRedirect, rule: Rule, packet: Packet) ->
         case ToDevice(name=name):
             return bool(_links(case, redirect, name))
         case DeviceGroup(members=members):
-            return any(link.up for m in members for link in _links(case, redirect, m.name)[:1])
+            targets = [_links(case, redirect, member.name)[:1] for member in members]
+            return any(link.up and link.carrier for found in targets for link in found)
         case Broadcast():
             return any(
                 link.up and not (action.exclude_ingress and link is case.arrival)
