@@ -1,0 +1,1 @@
+"""`make bench`: what the datapath and the agent cost, against budgets.toml."""

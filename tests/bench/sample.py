@@ -1,0 +1,46 @@
+"""Samples of things that take turns, and what is said about them.
+
+A shared machine is faster now and slower a second later, so no two things are compared that were
+not measured turn and turn about. Called by every benchmark.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+Samples = dict[str, list[float]]
+
+
+def take_turns(subjects: Mapping[str, Callable[[], float]], rounds: int) -> Samples:
+    """`rounds` measurements of each subject, A B C A B C. The first round only warms up."""
+    samples: Samples = {name: [] for name in subjects}
+    for number in range(rounds + 1):
+        for name, measure in subjects.items():
+            value = measure()
+            if number:
+                samples[name].append(value)
+    return samples
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Median and extremes."""
+
+    median: float
+    low: float
+    high: float
+
+
+def spread(values: list[float]) -> Spread:
+    """Median and extremes of at least one value."""
+    return Spread(median(values), min(values), max(values))
+
+
+def differences(samples: Samples, name: str, base: str) -> Spread:
+    """How much `name` took more than `base` in the same round."""
+    return spread([a - b for a, b in zip(samples[name], samples[base], strict=True)])
+
+
+def ratios(samples: Samples, name: str, base: str) -> Spread:
+    """`name` over `base` in the same round."""
+    return spread([a / b for a, b in zip(samples[name], samples[base], strict=True)])
