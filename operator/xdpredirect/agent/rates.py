@@ -1,8 +1,7 @@
 """What `xdpredirect monitor` shows: the difference between two looks at the counters. Pure.
 
-Made by `cli.monitor_objects` and `cli.monitor_host`, drawn by `cli.monitor_tables` and
-`cli.monitor_events`, kept by `agent.recording`. All counts are of one interval, never totals;
-`seconds` is how long it really was.
+Made by `cli.monitor_objects`, drawn by `cli.monitor_tables`, kept by `agent.recording`. All counts
+are of one interval, never totals; `seconds` is how long it really was.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,6 +48,14 @@ class RuleRates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """Frames, and their bytes."""
+
+    packets: int = 0
+    octets: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InterfaceRates:
     """One interface. `lost` includes losses that no single rule can be blamed for; the last three
     are frames that no rule decided about."""
@@ -57,9 +64,18 @@ class InterfaceRates:
     mode: str
     rules: tuple[RuleRates, ...]
     lost: int
-    unmatched: int
-    protected: int
-    malformed: int
+    unmatched: Traffic
+    protected: Traffic
+    malformed: Traffic
+
+    @property
+    def received(self) -> Traffic:
+        """Everything that the program saw."""
+        parts = (self.unmatched, self.protected, self.malformed)
+        return Traffic(
+            packets=sum(r.matched for r in self.rules) + sum(t.packets for t in parts),
+            octets=sum(r.octets for r in self.rules) + sum(t.octets for t in parts),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,22 +134,21 @@ def _interface(
     losses: Sequence[LossRate],
 ) -> InterfaceRates:
     here = [loss for loss in losses if loss.interface == new.name]
-    others = [
-        since(now.packets, before.packets if before else 0)
-        for now, before in (
-            (new.unmatched, old.unmatched if old else None),
-            (new.protected, old.protected if old else None),
-            (new.malformed, old.malformed if old else None),
-        )
-    ]
     return InterfaceRates(
         name=new.name,
         mode=new.mode.value,
         rules=tuple(_rule(new.name, rule, cpus, here) for rule in new.rules),
         lost=sum(loss.packets for loss in here),
-        unmatched=others[0],
-        protected=others[1],
-        malformed=others[2],
+        unmatched=_traffic(new.unmatched, old.unmatched if old else None),
+        protected=_traffic(new.protected, old.protected if old else None),
+        malformed=_traffic(new.malformed, old.malformed if old else None),
+    )
+
+
+def _traffic(new: RuleCounters, old: RuleCounters | None) -> Traffic:
+    before = old or RuleCounters()
+    return Traffic(
+        packets=since(new.packets, before.packets), octets=since(new.octets, before.octets)
     )
 
 

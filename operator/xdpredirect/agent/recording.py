@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from xdpredirect.agent.host_rates import Event, HostInterval
-from xdpredirect.agent.rates import InterfaceRates, LossRate, ObjectInterval, RuleRates
+from xdpredirect.agent.rates import InterfaceRates, LossRate, ObjectInterval, RuleRates, Traffic
 from xdpredirect.errors import InvalidInput
 
 FORMAT = 1
 Interval = ObjectInterval | HostInterval
-Made = TypeVar("Made", RuleRates, LossRate, Event)
+Made = TypeVar("Made", RuleRates, LossRate, Traffic, Event)
 _NOT_OURS = "is not a recording of `xdpredirect monitor --record`"
 
 
@@ -86,12 +86,14 @@ def read_interval(value: Mapping[str, Any]) -> Interval:
 
 
 def _read_interface(value: Mapping[str, Any]) -> InterfaceRates:
-    counts = {key: int(value[key]) for key in ("lost", "unmatched", "protected", "malformed")}
     return InterfaceRates(
         name=str(value["name"]),
         mode=str(value["mode"]),
         rules=tuple(_made(RuleRates, rule) for rule in value["rules"]),
-        **counts,
+        lost=int(value["lost"]),
+        unmatched=_made(Traffic, value["unmatched"]),
+        protected=_made(Traffic, value["protected"]),
+        malformed=_made(Traffic, value["malformed"]),
     )
 
 

@@ -1,6 +1,7 @@
-"""The moving picture of `status --watch`: redrawn in place on a terminal, printed elsewhere.
+"""The moving picture of `status --watch` and `monitor`: redrawn in place on a terminal, printed
+elsewhere.
 
-Called by `status`.
+Called by `status` and `monitor`.
 """
 
 import sys
@@ -55,6 +56,10 @@ class Screen:
             *report_parts(report, console().width, rates),
         ]
         parts += [Text(f"error: {problem}", style="bad") for problem in problems]
+        self.draw(parts)
+
+    def draw(self, parts: list[RenderableType]) -> None:
+        """Replace the picture, or print it where no terminal is."""
         picture = Group(*parts)
         self._last = picture
         if self._live is not None:
