@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -117,7 +116,10 @@ class Stage:
 
     def picture(self, drawing: str) -> None:
         """A drawing, in the middle of nothing."""
-        self.console.print(Padding(Text(drawing, style="cyan"), (1, 0, 1, INDENT), expand=False))
+        self.console.print()
+        for line in drawing.splitlines():
+            self.console.print(Text(" " * INDENT + line, style="cyan"))
+        self.console.print()
 
     def failed(self, words: str) -> None:
         """Why the demonstration stops here."""
@@ -126,7 +128,12 @@ class Stage:
     def verdict(self, code: int, seconds: float) -> None:
         """The table of counts and one line."""
         if self._counts:
-            self.console.print(Padding(self._table(), (1, 0, 1, INDENT)))
+            self.console.print()
+            with self.console.capture() as capture:
+                self.console.print(self._table())
+            for line in capture.get().splitlines():
+                self.console.print(Text.from_ansi(" " * INDENT + line.rstrip()))
+            self.console.print()
         good = code == 0
         words = "Every check held" if good else f"Failed (exit {code})"
         text = Text(f"{'✓' if good else '✗'} {words}", style="bold green" if good else "bold red")
