@@ -19,6 +19,7 @@ _CACHE_SLOTS = 1 << 13
 _LPM_ENTRIES = 1 << 20
 _ROUTE_ENTRIES = 4096
 _RULES_ON_THE_STACK = 8
+_RULES_OF_A_BRANCH = 4
 _SCRATCH_SIZE = 1024
 
 
@@ -45,9 +46,17 @@ def assemble(
 
 
 def _is_large(lines: list[str]) -> bool:
-    """Whether the verifier and the stack need the frame in a map, which costs it 3 ns."""
+    """Whether the verifier and the stack need the frame in a map, which costs it 3 ns.
+
+    Every lookup that a program branches on doubles the ways through the rules after it, so it
+    counts for several rules; the protection of the first object has no rules before it.
+    """
     rules = sum(line.startswith("RULE(") for line in lines)
-    return rules > _RULES_ON_THE_STACK or "FIND_TUNNEL" in lines
+    branches = sum(line.startswith(("FIND_", "ROUTE(", "PROTECT(")) for line in lines)
+    going_on = sum("MISS_CONTINUE" in line for line in lines)
+    protected = any(line.startswith("PROTECT(") for line in lines)
+    weight = rules + _RULES_OF_A_BRANCH * (branches + going_on - protected)
+    return weight > _RULES_ON_THE_STACK or "FIND_TUNNEL" in lines
 
 
 def _power(count: int, least: int = 8) -> int:
