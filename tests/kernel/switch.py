@@ -30,7 +30,7 @@ from xdpredirect.settings import Settings
 INGRESS, STACK = "in", "stack"
 CATCH_ALL = "{all: true}"
 
-both_modes = pytest.mark.parametrize("mode", ("Native", "Generic"))
+both_modes = pytest.mark.parametrize("mode", ["Native", "Generic"])
 
 
 @dataclass(slots=True)
@@ -76,17 +76,15 @@ class Switch:
         rules = self.interface(interface).rules
         return next(r.counters for r in rules if r.rule == rule)
 
-    def deliver(
-        self, frames: Sequence[bytes], port: str = INGRESS, **expected: int
-    ) -> dict[str, list[bytes]]:
-        """Sends frames into `port` and waits until exactly `expected` came out, and no others.
+    def deliver(self, frames: Sequence[bytes], /, **expected: int) -> dict[str, list[bytes]]:
+        """Sends frames into `in` and waits until exactly `expected` came out, and no others.
 
         Keys are ports (`in` for frames that came back) and "stack" for frames that the network
-        stack of the host got from `port`. Returns the frames of each.
+        stack of the host got from `in`. Returns the frames of each.
         """
         with contextlib.ExitStack() as stack:
-            counters = self._counters(stack, port)
-            self.far[port].send(frames)
+            counters = self._counters(stack)
+            self.far[INGRESS].send(frames)
             for name, counter in counters.items():
                 counter.wait(expected.get(name, 0))
             for counter in counters.values():
@@ -97,9 +95,9 @@ class Switch:
         assert found == wanted, f"{found} frames arrived, not {wanted}"
         return arrived
 
-    def _counters(self, stack: contextlib.ExitStack, port: str) -> dict[str, Counter]:
+    def _counters(self, stack: contextlib.ExitStack) -> dict[str, Counter]:
         counters = {name: stack.enter_context(far.counter()) for name, far in self.far.items()}
-        counters[STACK] = stack.enter_context(self.near[port].counter())
+        counters[STACK] = stack.enter_context(self.near[INGRESS].counter())
         return counters
 
 
@@ -116,9 +114,7 @@ def switch(
     """A host `dut` whose ports lead to one host `far`, under the same names."""
     dut = lab.host("dut", ipv6=ipv6)
     lab.host("far", ipv6=ipv6)
-    wires = {
-        name: lab.veth(("dut", name), ("far", name), mtu=mtu, queues=queues) for name in ports
-    }
+    wires = {name: lab.veth(("dut", name), ("far", name), mtu=mtu, queues=queues) for name in ports}
     settings = Settings(
         bpffs=dut.bpffs / "xdpredirect",
         state_dir=dut.state_dir,
@@ -141,7 +137,7 @@ def switch(
         )
 
 
-def redirect(*rules: str, name: str = "o", **spec: object) -> str:
+def redirect(*rules: str, name: object = "o", **spec: object) -> str:
     """An XdpRedirect as text, on interface `in` and without protection unless `spec` says so."""
     fields: dict[str, object] = {
         "nodeSelector": "{}",
@@ -185,4 +181,6 @@ def udp(
     to: int, *, source: int = 1000, ip: Layers | None = None, tags: Sequence[Tag] = ()
 ) -> bytes:
     """A frame with a UDP datagram of eight octets."""
-    return ethernet((ip4() if ip is None else ip) / UDP(sport=source, dport=to) / bytes(8), tags=tags)
+    return ethernet(
+        (ip4() if ip is None else ip) / UDP(sport=source, dport=to) / bytes(8), tags=tags
+    )

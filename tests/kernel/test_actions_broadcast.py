@@ -57,9 +57,7 @@ def test_each_member_is_dressed_in_its_own_way(lab: Lab, mode: str) -> None:
 
 
 @both_modes
-def test_a_member_that_is_down_gets_none_and_the_last_one_makes_a_miss(
-    lab: Lab, mode: str
-) -> None:
+def test_a_member_that_is_down_gets_none_and_the_last_one_makes_a_miss(lab: Lab, mode: str) -> None:
     with switch(lab, mode, PORTS) as s:
         s.apply(broadcast("[{name: in}, {name: p1}, {name: p2}]"))
         s.dut.ip("link", "set", "p1", "down")
@@ -97,7 +95,9 @@ def test_two_wishes_for_one_device_are_refused_with_a_reason(lab: Lab, mode: str
     plain = rule("plain", match, "{type: Device, device: {name: p2}}")
     with switch(lab, mode, PORTS) as s:
         outcome = s.apply(redirect(plain, rule("r", CATCH_ALL, flood), devices=tagged))
-        (found,) = [f for o in outcome.report.objects for f in o.findings if f.severity == "Stalled"]
+        (found,) = [
+            f for o in outcome.report.objects for f in o.findings if f.severity == "Stalled"
+        ]
         assert found.reason == "RewriteConflict"
         assert "p2" in found.message
         s.deliver([udp(1)] * N, stack=N)

@@ -10,9 +10,7 @@ from tests.kernel.test_actions_tables import TABLES, A, Table, named
 
 def object_of(table: Table) -> list[str]:
     """The first device of the table is CPU 0 here, the second one the last CPU."""
-    entries = ", ".join(
-        f"{{key: '{key}', cpu: {cpu_of(to)}}}" for key, to in table.entries.items()
-    )
+    entries = ", ".join(f"{{key: '{key}', cpu: {cpu_of(to)}}}" for key, to in table.entries.items())
     by_group = ", addressSet: {name: tiers}" if table.groups else ""
     action = f"cpuTable: {{keyBy: {table.key_by}{by_group}, entries: [{entries}]}}"
     found = [redirect(rule("r", CATCH_ALL, f"{{type: CPUTable, {action}, onMiss: Drop}}"))]

@@ -27,7 +27,8 @@ ACTIONS = (
     ("{type: Device, device: {name: gone}}", "stack", JUMBO),
     ("{type: DeviceGroup, deviceGroup: {members: [{name: p1}]}}", "p1", JUMBO),
     (
-        "{type: DeviceTable, deviceTable: {keyBy: DSCP, entries: [{key: '0', device: {name: p2}}]}}",
+        ("{type: DeviceTable,"
+        " deviceTable: {keyBy: DSCP, entries: [{key: '0', device: {name: p2}}]}}"),
         "p2",
         JUMBO,
     ),
@@ -45,7 +46,7 @@ ACTIONS = (
 def kind(value: object) -> str | None:
     """Identifier of a row: its type."""
     text = str(value)
-    return text[7:].split(",")[0].rstrip("}") if text.startswith("{type") else ""
+    return text[7:].split(",", maxsplit=1)[0].rstrip("}") if text.startswith("{type") else ""
 
 
 @both_modes

@@ -6,30 +6,43 @@ from tests.kernel.switch import CATCH_ALL, both_modes, redirect, rule, switch, t
 N = 5
 OFFLINE = 200  # a CPU number that no machine of these tests has online
 
+
+def device_table(key_by: str, key: str, device: str = "p1") -> str:
+    """A table of one entry."""
+    entries = f"[{{key: '{key}', device: {{name: {device}}}}}]"
+    return f"type: DeviceTable, deviceTable: {{keyBy: {key_by}, entries: {entries}}}"
+
+
+def cpu_table(key_by: str, key: str, cpu: int = 0) -> str:
+    """A table of one entry."""
+    entries = f"[{{key: '{key}', cpu: {cpu}}}]"
+    return f"type: CPUTable, cpuTable: {{keyBy: {key_by}, entries: {entries}}}"
+
+
 # Each leads to something that this machine lacks, or asks for a key that the frame lacks.
 NOWHERE = {
     "device": "type: Device, device: {name: gone}",
     "rewritten": "type: Device, device: {name: tagged}",
     "group": "type: DeviceGroup, deviceGroup: {members: [{name: gone}, {name: gone2}]}",
-    "number": "type: DeviceTable, deviceTable: {keyBy: DSCP, entries: [{key: '1', device: {name: p1}}]}",
-    "missing": "type: DeviceTable, deviceTable: {keyBy: DSCP, entries: [{key: '0', device: {name: gone}}]}",
-    "no-key": "type: DeviceTable, deviceTable: {keyBy: VLAN, entries: [{key: '1', device: {name: p1}}]}",
-    "no-teid": "type: DeviceTable, deviceTable: {keyBy: TEID, entries: [{key: '0', device: {name: p1}}]}",
-    "long-key": "type: DeviceTable, deviceTable: {keyBy: SourceMAC,"
-    " entries: [{key: '02:00:00:00:00:99', device: {name: p1}}]}",
-    "dressed": "type: DeviceTable, deviceTable: {keyBy: DSCP, entries: [{key: '0', device: {name: tagged}}]}",
-    "address": "type: DeviceTable, deviceTable: {keyBy: SourceIP, entries: [{key: 10.0.0.0/8, device: {name: p1}}]}",
+    "number": device_table("DSCP", "1"),
+    "missing": device_table("DSCP", "0", "gone"),
+    "no-key": device_table("VLAN", "1"),
+    "no-teid": device_table("TEID", "0"),
+    "long-key": device_table("SourceMAC", "02:00:00:00:00:99"),
+    "dressed": device_table("DSCP", "0", "tagged"),
+    "address": device_table("SourceIP", "10.0.0.0/8"),
     "broadcast": "type: Broadcast, broadcast: {devices: [{name: gone}]}",
     "only-ingress": "type: Broadcast, broadcast: {devices: [{name: in}]}",
     "cpus": f"type: CPUs, cpus: {{set: '{OFFLINE}'}}",
-    "cpu-table": "type: CPUTable, cpuTable: {keyBy: DSCP, entries: [{key: '1', cpu: 0}]}",
-    "cpu-offline": f"type: CPUTable, cpuTable: {{keyBy: DSCP, entries: [{{key: '0', cpu: {OFFLINE}}}]}}",
-    "cpu-address": "type: CPUTable, cpuTable: {keyBy: DestinationIP, entries: [{key: 10.0.0.0/8, cpu: 0}]}",
+    "cpu-table": cpu_table("DSCP", "1"),
+    "cpu-offline": cpu_table("DSCP", "0", OFFLINE),
+    "cpu-address": cpu_table("DestinationIP", "10.0.0.0/8"),
     "route": "type: Route",
-}  # fmt: skip
+}
 # Where the frames of such a rule come out.
 OUT = {"Pass": "stack", "Drop": "", "TX": "in", "Abort": "", "Continue": "p2"}
-TAGGED = '[{name: tagged, select: [{names: [gone]}], rewrite: {vlan: {operation: Push, id: 5}}}]'  # fmt: skip
+PUSH = "{vlan: {operation: Push, id: 5}}"
+TAGGED = f"[{{name: tagged, select: [{{names: [gone]}}], rewrite: {PUSH}}}]"
 
 
 @both_modes

@@ -1,4 +1,4 @@
-"""Several objects on one interface: who is asked first, what goes on to the next, who is refused."""
+"""Several objects on one interface: who is asked first, what goes on, who is refused."""
 
 from tests.kernel.lab import Lab
 from tests.kernel.switch import (

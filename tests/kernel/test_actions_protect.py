@@ -43,9 +43,7 @@ def answered(s: Switch, address: str) -> bool:
 @both_modes
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("addresses", [1, MANY])
-def test_node_keeps_the_host_reachable(
-    lab: Lab, mode: str, action: str, addresses: int
-) -> None:
+def test_node_keeps_the_host_reachable(lab: Lab, mode: str, action: str, addresses: int) -> None:
     with switch(lab, mode, ipv6=True) as s:
         connected(s, addresses)
         s.apply(protected(action, "Node"))

@@ -88,8 +88,10 @@ def test_a_queue_that_the_table_lacks_is_a_miss(lab: Lab, mode: str) -> None:
     "action",
     [
         f"{{type: CPUs, cpus: {{set: '0-{CPUS - 1}', spreadBy: RxQueue}}}}",
-        "{type: CPUTable, cpuTable: {keyBy: RxQueue,"
-        " entries: [{key: '0', cpu: 0}, {key: '1', cpu: 1}]}}",
+        (
+            "{type: CPUTable, cpuTable: {keyBy: RxQueue,"
+            " entries: [{key: '0', cpu: 0}, {key: '1', cpu: 1}]}}"
+        ),
     ],
     ids=["spread", "table"],
 )

@@ -204,7 +204,8 @@ def test_device_table_with_a_rewrite(lab: Lab, mode: str, table: Table) -> None:
     """One of the two devices is dressed; frames to the other and frames that miss stay as they
     are."""
     with switch(lab, mode) as s:
-        tagged = "{name: tagged, select: [{names: [p2]}], rewrite: {vlan: {operation: Push, id: 5}}}"
+        push = "{vlan: {operation: Push, id: 5}}"
+        tagged = f"{{name: tagged, select: [{{names: [p2]}}], rewrite: {push}}}"
         s.apply(*object_of(table, {B: "tagged"}, devices=f"[{tagged}]"))
         wanted = {to: [f for f, t in table.frames if t == to] for to in (A, B, "")}
         found = s.deliver(
