@@ -57,13 +57,13 @@ class Compiler:
     def _compile(self, source: str, names: Sequence[str]) -> dict[str, bytes]:
         scratch = Path(tempfile.mkdtemp(prefix="xdpredirect-"))
         try:
-            log = str(scratch / "tmp" / "clang.log")
-            job = {"source": source, "functions": list(names), "log": log}
-            return self._run(scratch, json.dumps(job))
+            log = scratch / "tmp" / "clang.log"
+            job = {"source": source, "functions": list(names), "log": str(log)}
+            return _answer(self._run(scratch, json.dumps(job)), log)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def _run(self, scratch: Path, job: str) -> dict[str, bytes]:
+    def _run(self, scratch: Path, job: str) -> subprocess.CompletedProcess[bytes]:
         shutil.copytree(data_dir("bpf") / "stubs", scratch / "stubs")
         for path in (scratch, *scratch.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
@@ -77,7 +77,7 @@ class Compiler:
             "PATH": "/usr/bin:/bin",
         }
         try:
-            done = subprocess.run(
+            return subprocess.run(
                 [self.python, "-I", "-c", child],
                 input=job.encode(),
                 capture_output=True,
@@ -88,7 +88,6 @@ class Compiler:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise CompileError(f"the compiler could not run: {error}") from error
-        return _answer(done)
 
 
 def _read(path: Path) -> bytes:
@@ -100,11 +99,13 @@ def _read(path: Path) -> bytes:
     return code if len(code) % 8 == 0 else b""
 
 
-def _answer(done: subprocess.CompletedProcess[bytes]) -> dict[str, bytes]:
+def _answer(done: subprocess.CompletedProcess[bytes], log: Path) -> dict[str, bytes]:
+    """LLVM ends the process for what it cannot compile; its words are then in the log only."""
     try:
         answer = json.loads(done.stdout)
     except ValueError:
-        words = done.stderr.decode(errors="replace").strip()
+        said = done.stderr + (log.read_bytes() if log.exists() else b"")
+        words = said.decode(errors="replace").strip()
         raise CompileError(f"the compiler ended with status {done.returncode}: {words}") from None
     if "error" in answer:
         raise CompileError(answer["error"])
