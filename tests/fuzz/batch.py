@@ -61,13 +61,18 @@ class _Child:
             self._start(python)
         self._asked += 1
         process = self._process
-        assert process is not None and process.stdin is not None and process.stdout is not None
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.write(json.dumps(job).encode() + b"\n")
         process.stdin.flush()
         line = process.stdout.readline()
         if not line:
+            process.wait()
+            log = self._scratch / "tmp" / "clang.log"
+            words = log.read_text(errors="replace").strip() if log.exists() else "no word"
             self.stop()
-            raise CompileError("the compiler child died")
+            raise CompileError(f"the compiler ended: {words}")
         answer: dict[str, str] = json.loads(line)
         return answer
 
@@ -99,7 +104,8 @@ class _Child:
     def stop(self) -> None:
         """End the child and remove its directory."""
         if self._process is not None:
-            assert self._process.stdin is not None and self._process.stdout is not None
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
             self._process.stdin.close()
             self._process.wait()
             self._process.stdout.close()

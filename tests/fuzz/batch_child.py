@@ -10,12 +10,13 @@ import base64
 import json
 import os
 import sys
+from pathlib import Path
 
 
 def main() -> None:
     """Serve until standard input ends; clang's complaints go to the answer."""
     answers = os.fdopen(os.dup(1), "w")
-    with open(os.path.join(os.environ["TMPDIR"], "clang.log"), "w+b") as log:
+    with Path(os.environ["TMPDIR"], "clang.log").open("w+b") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         for line in sys.stdin:

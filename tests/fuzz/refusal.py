@@ -47,6 +47,7 @@ def _check(seed: str, bpffs: Path, state_dir: Path) -> str:
 def _apply(text: str, bpffs: Path, state_dir: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "xdpredirect", "apply", "-f", "-"],
+        check=False,
         input=text,
         capture_output=True,
         text=True,

@@ -125,7 +125,12 @@ def _compare(
     size = len(frame.data)
     expected = {rule: (1, size, int(rule in wanted.missed), 0) for rule in wanted.counted}
     if wanted.through:
-        expected["", Slot.PROTECTED.name if wanted.spared else Slot.UNMATCHED.name] = (1, size, 0, 0)
+        expected["", Slot.PROTECTED.name if wanted.spared else Slot.UNMATCHED.name] = (
+            1,
+            size,
+            0,
+            0,
+        )
     if verdict == wanted.verdict and counted == expected:
         return None
     return Failure(
