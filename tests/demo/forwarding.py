@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 from tests.demo import traffic
 from tests.demo.network import MONITOR, ROUTER, SERVICE, Network
-from tests.demo.stage import Count, Stage
+from tests.demo.stage import Count, Stage, plain
 
 PINGS = 50
 TCP_OCTETS = 16 << 20
@@ -29,11 +29,12 @@ def silent_drop(stage: Stage, network: Network) -> None:
     with stage.step("Silent drop: the redirect runs, but its veth eats every frame") as step:
         answered = traffic.ping(client, SERVICE, 3)
         step.check(answered == 0, "0 of 3 pings answered", f"{answered} answered despite the trap")
-    shown = network.xdpredirect(stage, "status", "wire-out").stdout
+    shown = network.show(stage, "status", "wire-out")
     stage.output(shown)
     with stage.step("Status knows why; run its command on the server") as step:
+        words = plain(shown)
         step.check(
-            "TargetCannotTransmit" in shown and "gro on" in shown,
+            "TargetCannotTransmit" in words and "gro on" in words,
             "ethtool -K eth0 gro on",
             "status did not name TargetCannotTransmit",
         )
@@ -113,8 +114,8 @@ def cpus(stage: Stage, network: Network) -> None:
 
 def status(stage: Stage, network: Network) -> None:
     """What an administrator sees."""
-    done = network.xdpredirect(stage, "status")
-    lines = done.stdout.splitlines()
+    output = network.show(stage, "status")
+    lines = output.splitlines()
     heading = next(n for n, line in enumerate(lines) if "FINDINGS" in line)
     stage.output("\n".join(lines[: heading - 1]))
     findings = "\n".join(lines[heading:])
@@ -122,7 +123,7 @@ def status(stage: Stage, network: Network) -> None:
     stage.remark(f"… and {hints} hints as above: offloads in another namespace cannot be read")
     with stage.step("Status counts in the kernel, by rule") as step:
         expected = f"{POOL_FLOWS * POOL_EACH}"
-        shown = done.stdout.replace(",", "")
+        shown = plain(output).replace(",", "")
         step.check(
             expected in shown and f"{CPU_FLOWS * CPU_EACH}" in shown,
             f"{POOL_FLOWS * POOL_EACH:,} for the group, {CPU_FLOWS * CPU_EACH:,} for the CPUs",

@@ -87,7 +87,7 @@ def death_of_the_agent(stage: Stage, network: Network) -> None:
 
 def deletion(stage: Stage, network: Network) -> None:
     """Deleting the objects leaves nothing attached or pinned."""
-    network.xdpredirect(stage, "delete", "--all")
+    network.show(stage, "delete", "--all")
     with stage.step("Delete every object") as step:
         programs, pins = network.note_programs(), network.router.pins()
         step.check(not programs, "no program", f"programs are left: {programs}")

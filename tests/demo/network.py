@@ -4,7 +4,6 @@ Called by the scenes. Everything is in namespaces of its own and goes with `clos
 """
 
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -54,12 +53,13 @@ monitor  {MONITOR:<13} ──┘            └── backup  {SERVICE}"""
         """Where xdpredirect runs."""
         return self.hosts["router"]
 
-    def xdpredirect(self, stage: Stage, *words: str) -> subprocess.CompletedProcess[str]:
-        """Runs the command on the router; returns it with its output. LabError when it fails."""
+    def show(self, stage: Stage, *words: str) -> str:
+        """Runs the command on the router; returns what it printed, with colours where they can be
+        seen. LabError when it fails."""
         env = {"COLUMNS": str(stage.width)}
         env |= {"FORCE_COLOR": "1"} if stage.colours else {"NO_COLOR": "1"}
         stage.command("xdpredirect", *words)
-        return self.router.run([*MODULE, *words], env=env)
+        return self.router.run([*MODULE, *words], env=env).stdout
 
     def apply(self, stage: Stage, name: str) -> dict[str, int]:
         """Applies a file of examples/demo; returns the programs then. LabError when it fails."""

@@ -16,12 +16,19 @@ from rich.text import Text
 LOG_WIDTH = 124
 NARROWEST = 80
 INDENT = 5
+# Lines of a failure that are worth reading.
+WORDY = 6
 # Seconds that are worth telling.
 SHORTEST = 0.1
 
 
 class CheckFailed(Exception):
     """Something was not as the demonstration promised; the message gives the numbers."""
+
+
+def plain(output: str) -> str:
+    """Words of a command's output on one line, without colours."""
+    return " ".join(Text.from_ansi(output).plain.split())
 
 
 @dataclass
@@ -122,8 +129,12 @@ class Stage:
         self.console.print()
 
     def failed(self, words: str) -> None:
-        """Why the demonstration stops here."""
-        self.console.print(Text(" " * INDENT).append(words, style="bold red"))
+        """Why the demonstration stops here: all of a few lines, or both ends of many."""
+        lines = words.splitlines()
+        if len(lines) > WORDY:
+            lines = [lines[0], "…", *lines[-WORDY:]]
+        for line in lines:
+            self.console.print(Text(" " * INDENT).append(line, style="bold red"))
 
     def verdict(self, code: int, seconds: float) -> None:
         """The table of counts and one line."""
@@ -140,13 +151,19 @@ class Stage:
         self.console.print(text.append(f" in {seconds:.0f} s", style="dim"))
 
     def _line(self, step: Step, sign: tuple[str, str], seconds: float) -> None:
-        text = Text(f"{self._number:>2} ", style="dim")
-        text.append(sign[0], style=sign[1]).append(" ").append(step.words, style="bold")
+        number, mark = Text(f"{self._number:>2}", style="dim"), Text(sign[0], style=sign[1])
+        text = Text(step.words, style="bold")
         if step.outcome:
-            text.append(" · ", style="dim").append(", ".join(step.outcome))
+            text.append(" · ", style="not bold dim")
+            text.append(", ".join(step.outcome), style="not bold")
         if seconds >= SHORTEST:
-            text.append(f"  {seconds:.1f} s", style="dim")
-        self.console.print(text, soft_wrap=not self.console.is_terminal)
+            text.append(f"  {seconds:.1f} s", style="not bold dim")
+        if not self.console.is_terminal:
+            self.console.print(Text(" ").join((number, mark, text)), soft_wrap=True)
+            return
+        line = Table.grid(padding=(0, 1, 0, 0))
+        line.add_row(number, mark, text)
+        self.console.print(line)
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
