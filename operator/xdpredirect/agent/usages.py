@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from xdpredirect.agent.desired import Desired, DesiredInterface
 from xdpredirect.agent.findings import Target, Usage
 from xdpredirect.agent.host import Link, XdpFeatures, XdpMode
-from xdpredirect.api.action import Broadcast, CPUs, CPUTable, Drop, Pass, ToDevice, Tx
+from xdpredirect.api.action import Broadcast, CPUs, CPUTable, Drop, Pass, Then, ToDevice, Tx
 from xdpredirect.api.redirect import Mode, Prepare, Protect, XdpRedirect
 from xdpredirect.datapath.wanted import PlacedObject, PlacedRule
 
@@ -41,7 +41,13 @@ def _usage(
         targets=tuple(target for r in rules for target in _targets(r)),
         carrier_changes_before=carrier,
         prepare=redirect.spec.prepare is Prepare.APPLY,
+        stack_by_cpu=tuple(r.rule.name for r in rules if _to_stack_by_cpu(r)),
     )
+
+
+def _to_stack_by_cpu(placed: PlacedRule) -> bool:
+    action = placed.rule.action
+    return isinstance(action, CPUTable) or (isinstance(action, CPUs) and action.then == Then())
 
 
 def effective_mode(mode: Mode, link: Link) -> XdpMode:

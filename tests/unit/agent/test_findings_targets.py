@@ -34,7 +34,7 @@ def check(
     ingress: Link = IN,
     others: tuple[Link, ...] = (P,),
     cpus: tuple[Cpu, ...] = (Cpu(id=0), Cpu(id=1)),
-    **more: bool,
+    **more: Any,
 ) -> tuple[Finding, ...]:
     usage = Usage(object="o", interface=ingress, mode=mode, redirects=True, targets=targets, **more)
     links = tuple(t.link for t in targets if t.link is not None)
@@ -225,3 +225,21 @@ def test_fewer_tx_channels(
     assert [f.reason for f in result] == ["FewerTxChannelsThanCPUs"] * bool(words), description
     assert all(f"`{words}`" in f.message for f in result)
     assert check(out, *targets, ingress=ingress, cpus=EIGHT, mode=GENERIC) == ()
+
+
+@pytest.mark.parametrize(
+    ("mode", "kernel", "rules"),
+    [
+        (GENERIC, (6, 9), ("r", "s")),
+        (GENERIC, (6, 8), ()),
+        (GENERIC, (5, 15), ()),
+        (NATIVE, (6, 18), ()),
+    ],
+)
+def test_generic_cpu_redirects_to_the_stack(
+    mode: XdpMode, kernel: tuple[int, int], rules: tuple[str, ...]
+) -> None:
+    usage = Usage(object="o", interface=IN, mode=mode, redirects=True, stack_by_cpu=("r", "s"))
+    result = [f for f in findings([usage], Host(links=(IN,), kernel=kernel)) if f.rule]
+    assert [(f.reason, f.rule) for f in result] == [("GenericCpuStack", rule) for rule in rules]
+    assert all("`mode: Native`" in f.message for f in result)

@@ -5,7 +5,7 @@ Called by the agent on every pass and by `doctor`. Pure: `Usage` in, `Finding` o
 
 from collections.abc import Sequence
 
-from xdpredirect.agent.findings.cpus import check_channels, check_cpus
+from xdpredirect.agent.findings.cpus import check_channels, check_cpus, check_generic
 from xdpredirect.agent.findings.ingress import check_ingress
 from xdpredirect.agent.findings.offloads import check_offloads
 from xdpredirect.agent.findings.targets import check_targets
@@ -19,6 +19,9 @@ __all__ = ["Target", "Usage", "findings", "peer_of"]
 def findings(usages: Sequence[Usage], host: Host) -> tuple[Finding, ...]:
     """Every finding about `usages`, without repetition, sorted by object, interface, rule, reason
     and message. `host` is the observation that the links of `usages` come from."""
-    checks = (check_ingress, check_offloads, check_targets, check_cpus, check_channels)
+    checks = (
+        *(check_ingress, check_offloads, check_targets),
+        *(check_cpus, check_channels, check_generic),
+    )
     found = {finding for usage in usages for check in checks for finding in check(usage, host)}
     return tuple(sorted(found, key=lambda f: (f.object, f.interface, f.rule, f.reason, f.message)))

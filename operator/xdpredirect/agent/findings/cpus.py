@@ -54,6 +54,22 @@ def check_channels(usage: Usage, host: Host) -> Iterator[Finding]:
             )
 
 
+def check_generic(usage: Usage, host: Host) -> Iterator[Finding]:
+    """GenericCpuStack, once a rule. skb_cow_data_for_xdp (net/core/skbuff.c, Linux 6.9) makes a
+    buffer without `mac_len`, by which cpu_map_generic_redirect finds the IP header."""
+    if usage.mode is not XdpMode.GENERIC or host.kernel < (6, 9):
+        return
+    for rule in usage.stack_by_cpu:
+        yield usage.rule_finding(
+            "GenericCpuStack",
+            Severity.DEGRADED,
+            rule,
+            f"Frames of {usage.interface.name} that generic XDP sends to a CPU reach the network "
+            "stack without their header on kernels from 6.9 on, and it drops them "
+            "(`nstat IpInHdrErrors`). Use `mode: Native`, or let the CPU send them to a device.",
+        )
+
+
 def free_cpus(ingress: Link, host: Host) -> tuple[int, ...]:
     """CPUs that take frames of `ingress` without disturbing anybody, sorted: online, not isolated,
     not given to a container, not busy with the interface's interrupts, near the device. Where

@@ -36,7 +36,7 @@ class Usage:
     rule has the action TX. `matches_vlan`: some rule matches or is keyed by VLAN tags. `frags`:
     the program takes frames in several buffers. `carrier_changes_before` is IFLA_CARRIER_CHANGES
     just before this agent attached, None when it did not attach in this run. `prepare`: the object
-    says `prepare: Apply`.
+    says `prepare: Apply`. `stack_by_cpu`: rules whose frames the stack takes on another CPU.
     """
 
     object: str
@@ -50,6 +50,7 @@ class Usage:
     targets: tuple[Target, ...] = ()
     carrier_changes_before: int | None = None
     prepare: bool = False
+    stack_by_cpu: tuple[str, ...] = ()
 
     def finding(self, reason: str, severity: Severity, message: str) -> Finding:
         """A finding about the interface itself."""
