@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xdpredirect.api.action import (
+    Action as RuleAction,
+)
+from xdpredirect.api.action import (
     CPUs,
     DeviceGroup,
     GroupMember,
     SpreadBy,
     ToDevice,
 )
-from xdpredirect.api.action import (
-    Action as RuleAction,
-)
-from xdpredirect.api.match import Match, Prefix, Range
+from xdpredirect.api.match import Fragments, Match, Prefix, Range
 from xdpredirect.api.redirect import (
     InterfaceTerm,
     NamedDevice,
@@ -69,6 +69,12 @@ def redirect(
 def everything(action: RuleAction | None = None) -> list[Rule]:
     """One rule that takes every frame."""
     return [Rule(name="all", match=Match(all=True), action=action or ToDevice(name="out"))]
+
+
+def flows(action: RuleAction | None = None) -> list[Rule]:
+    """One rule that reads what a flow is made of, whatever its action reads."""
+    match = replace(five_tuples(1)[0].match, fragments=Fragments.NONE)
+    return [Rule(name="all", match=match, action=action or ToDevice(name="out"))]
 
 
 def five_tuples(count: int) -> list[Rule]:

@@ -70,8 +70,10 @@ def rules(rounds: int) -> Samples:
             subjects[f"rules/{count}"] = runner(program.program, last)
         everything = _program(stack, objects.everything(), first)
         subjects["device"] = runner(everything.program, first)
+        plain = _program(stack, objects.flows(), first)
+        subjects["spread-base"] = runner(plain.program, first)
         for name, action in (("cpus", objects.cpus(1)), ("devices", objects.devices())):
-            program = _program(stack, objects.everything(action), first)
+            program = _program(stack, objects.flows(action), first)
             subjects[f"spread/{name}"] = runner(program.program, first)
         return take_turns(subjects, rounds)
 
@@ -168,5 +170,3 @@ def protect(rounds: int) -> Samples:
             program = stack.enter_context(loaded(made, [], _addressed(addresses)))
             subjects[f"protect/{name}"] = runner(_checked(program, frame).program, frame)
         return take_turns(subjects, rounds)
-
-
