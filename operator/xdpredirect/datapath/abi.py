@@ -4,6 +4,7 @@ Integers are in the machine's order, addresses in network order.
 """
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
@@ -17,6 +18,8 @@ U64 = struct.Struct("=Q")
 PAIR = struct.Struct("=II")
 COUNTER_SLOTS = 512
 FIRST_RULE_SLOT = 8
+LOCAL_WORDS = 64
+_K1, _K2 = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
 
 
 class Slot(IntEnum):
@@ -99,6 +102,17 @@ def lpm_key(prefix: Prefix) -> bytes:
 def local_key(address: bytes) -> bytes:
     """Key of the map of local addresses: 16 octets, then the family."""
     return address.ljust(16, b"\0") + U32.pack(4 if len(address) == 4 else 6)
+
+
+def local_bits(addresses: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Filter in front of the map of local addresses: word index -> 64 bits, one set for each
+    address by its hash, as bpf/protect.h reads them."""
+    words: dict[int, int] = {}
+    for address in addresses:
+        high, low = struct.unpack(">QQ", address.ljust(16, b"\0"))
+        hashed = (high ^ low * _K2) * _K1 & 0xFFFFFFFFFFFFFFFF
+        words[hashed >> 58] = words.get(hashed >> 58, 0) | 1 << (hashed >> 52 & 63)
+    return {U32.pack(word): U64.pack(bits) for word, bits in words.items()}
 
 
 def align8(size: int) -> int:

@@ -23,7 +23,7 @@ NUMBERS = {
         (
             *("COUNTERS", "DEVICES", "SPREAD", "REWRITES", "KEYS", "TABLE", "LPM4", "LPM6"),
             *("CACHE4", "CACHE6", "GENERATION", "LIVE", "LOCAL", "ROUTE", "UPPERS", "LOWERS"),
-            *("EGRESS", "SCRATCH"),
+            *("EGRESS", "SCRATCH", "LOCAL_BITS"),
         ),
         start=1,
     )

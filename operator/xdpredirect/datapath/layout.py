@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from xdpredirect.api.match import Prefix
 from xdpredirect.api.redirect import Protect
-from xdpredirect.datapath.abi import local_key
+from xdpredirect.datapath.abi import LOCAL_WORDS, local_bits, local_key
 from xdpredirect.datapath.actions import collect_egress, render_action
 from xdpredirect.datapath.assemble import assemble
 from xdpredirect.datapath.builder import Builder, MapWanted, Place, ProgramWanted
@@ -128,6 +128,8 @@ def _protect(builder: Builder, wanted: WantedInterface, machine: Machine) -> Non
         MapSpec("local", MapType.HASH, 20, 4, size),
         {local_key(address): bytes(4) for address in addresses},
     )
+    bits = MapSpec("local_bits", MapType.ARRAY, 4, 8, LOCAL_WORDS)
+    builder.add_map("LOCAL_BITS", bits, local_bits(addresses))
 
 
 def _digest(
