@@ -143,7 +143,9 @@ NO_GATHER = replace(GATHER, features=ALL & ~XdpFeatures.NDO_XMIT_SG)
 def test_target_not_scatter_gather(target: Target, ingress: Link, frags: bool, fires: bool) -> None:
     reasons = [f.reason for f in check(target, ingress=ingress, frags=frags)]
     assert reasons == ["TargetNotScatterGather"] * fires
-    assert check(target, ingress=ingress, frags=frags, mode=GENERIC) == ()
+    # Generic XDP sends such frames through the ordinary path, but copies them no more than native.
+    generic = [f.reason for f in check(target, ingress=ingress, frags=frags, mode=GENERIC)]
+    assert generic == reasons * (target.kind == "broadcast")
 
 
 def test_offline_cpus() -> None:

@@ -74,7 +74,7 @@ def _problems(usage: Usage, target: Target, host: Host) -> dict[str, str]:
         "TargetCannotTransmit": _cannot_transmit(link, host) if native else "",
         "TargetDown": _down(link),
         "TargetMtuSmaller": _mtu_smaller(usage.interface, link),
-        "TargetNotScatterGather": _not_scatter_gather(usage, target, link) if native else "",
+        "TargetNotScatterGather": _not_scatter_gather(usage, target, link),
     }
 
 
@@ -99,7 +99,8 @@ def _not_scatter_gather(usage: Usage, target: Target, link: Link) -> str:
     ingress = usage.interface
     if not usage.frags or ingress.mtu <= ONE_BUFFER:
         return ""
-    if link.features is None or not link.features & XdpFeatures.NDO_XMIT:
+    native = usage.mode is XdpMode.NATIVE
+    if native and (link.features is None or not link.features & XdpFeatures.NDO_XMIT):
         return ""
     lower = f"Run `ip link set {ingress.name} mtu {ONE_BUFFER}`"
     if target.kind == "broadcast":
@@ -107,7 +108,7 @@ def _not_scatter_gather(usage: Usage, target: Target, link: Link) -> str:
             "The kernel does not copy frames in several buffers, so a broadcast loses packets "
             f"longer than {ONE_BUFFER} octets that arrive on {ingress.name}. {lower}."
         )
-    if link.features & XdpFeatures.NDO_XMIT_SG:
+    if not native or link.features is None or link.features & XdpFeatures.NDO_XMIT_SG:
         return ""
     return (
         f"{link.name} ({link.driver}) cannot send frames in several buffers, which packets longer "
