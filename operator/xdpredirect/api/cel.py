@@ -5,16 +5,21 @@ schema describes, with `self` bound to the value there; a place at or below whic
 a problem is left out, because a rule may rely on types.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import cast
 
-import cel
+# The package imports its own command line, and prompt_toolkit and pygments with it: 200 ms of every
+# `apply` for what nobody here calls.
+sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
+import cel  # noqa: E402
 
-from xdpredirect.api.cel_functions import FUNCTIONS, NATIVE, VARIABLES, misnamed
-from xdpredirect.api.crd import Schema, child, properties
-from xdpredirect.api.schema import Path, Problem
-from xdpredirect.api.wording import shown
+from xdpredirect.api.cel_functions import FUNCTIONS, NATIVE, VARIABLES, misnamed  # noqa: E402
+from xdpredirect.api.crd import Schema, child, properties  # noqa: E402
+from xdpredirect.api.schema import Path, Problem  # noqa: E402
+from xdpredirect.api.wording import shown  # noqa: E402
 
 
 @dataclass(frozen=True, slots=True)
