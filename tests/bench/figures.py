@@ -82,7 +82,7 @@ def testrun(samples: Samples) -> dict[str, Spread]:
         base = {"set": f"bare/{rest}", "spread": "spread-base", "protect": "protect/none"}.get(
             kind, "bare"
         )
-        if kind not in ("bare", "spread-base") and name != base:
+        if kind != "bare" and name != base:
             found[f"testrun.{name}"] = differences(samples, name, base)
     return found
 

@@ -16,14 +16,14 @@ def lines(title: str, x_label: str, series: Mapping[str, Points], y_label: str =
     """An SVG of each series over a logarithmic x axis; y begins at 0."""
     xs = sorted({x for points in series.values() for x, _ in points})
     top = _round_up(max(y for points in series.values() for _, y in points))
-    parts = [_text(WIDTH / 2, 22, title, "middle", 15), *_axes(xs, top, x_label, y_label)]
+    parts = [_text((WIDTH / 2, 22), title, "middle", 15), *_axes(xs, top, x_label, y_label)]
     for (name, points), colour in zip(series.items(), COLOURS, strict=False):
         placed = [(_x(x, xs), _y(y, top)) for x, y in points]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in placed)
         last_x, last_y = placed[-1]
-        parts.append(_text(last_x + 8, last_y + 4, name, "start", 12, colour))
+        parts.append(_text((last_x + 8, last_y + 4), name, "start", 12, colour))
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
@@ -56,15 +56,15 @@ def _axes(xs: Sequence[float], top: float, x_label: str, y_label: str) -> list[s
         y = _y(value, top)
         end = WIDTH - RIGHT
         parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{end}" y2="{y:.1f}" stroke="#ddd"/>')
-        parts.append(_text(LEFT - 8, y + 4, f"{value:g}", "end", 12))
-    parts += (_text(_x(x, xs), HEIGHT - BOTTOM + 18, f"{x:,.0f}", "middle", 12) for x in xs)
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x_label, "middle", 13))
-    parts.append(_text(14, TOP - 12, y_label, "start", 13))
+        parts.append(_text((LEFT - 8, y + 4), f"{value:g}", "end", 12))
+    parts += (_text((_x(x, xs), HEIGHT - BOTTOM + 18), f"{x:,.0f}", "middle", 12) for x in xs)
+    parts.append(_text(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12), x_label, "middle", 13))
+    parts.append(_text((14, TOP - 12), y_label, "start", 13))
     return parts
 
 
-def _text(x: float, y: float, words: str, anchor: str, size: int, colour: str = "#222") -> str:
+def _text(at: tuple[float, float], words: str, anchor: str, size: int, colour: str = "#222") -> str:
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" '
+        f'<text x="{at[0]:.1f}" y="{at[1]:.1f}" text-anchor="{anchor}" font-size="{size}" '
         f'fill="{colour}">{escape(words)}</text>'
     )
