@@ -79,14 +79,20 @@ inline_fn __u64 hash_address(const struct packet *p, const __be32 *address)
 {
 	if (p->family == 4)
 		return mix(__builtin_bswap32(address[0]));
-	if (p->family == 6)
-		return mix(half(address) ^ mix(half(address + 2)));
-	return hash_flow(p);
+	return mix(half(address) ^ mix(half(address + 2)));
 }
 
-#define SPREAD_FLOW (hash_flow(&p) >> 56)
-#define SPREAD_SOURCE_IP (hash_address(&p, p.source) >> 56)
-#define SPREAD_DESTINATION_IP (hash_address(&p, p.destination) >> 56)
+/* Where many rules spread, the hash is computed once, before them: 128 copies are too long to jump. */
+#ifdef FLOW_ONCE
+#define FIND_FLOW flow = hash_flow(&p);
+#define FLOW flow
+#else
+#define FLOW hash_flow(&p)
+#endif
+
+#define SPREAD_FLOW (FLOW >> 56)
+#define SPREAD_SOURCE_IP ((p.family ? hash_address(&p, p.source) : FLOW) >> 56)
+#define SPREAD_DESTINATION_IP ((p.family ? hash_address(&p, p.destination) : FLOW) >> 56)
 #define SPREAD_RX_QUEUE (p.rx_queue & 255)
 /* The packet count of this CPU takes turns without a counter of its own. */
 #define SPREAD_ROUND_ROBIN (hits->packets & 255)

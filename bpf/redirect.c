@@ -49,6 +49,12 @@ int redirect(struct xdp_md *ctx)
 	struct counter *hits;
 	struct address_entry *source = 0, *destination = 0;
 	__u32 spared = 0;
+#ifdef FLOW_ONCE
+	__u64 flow = 0;
+#endif
+#ifdef ROUTE_ONCE
+	__u32 away_table = 0, away_missed = XDP_PASS;
+#endif
 
 #ifdef MAP_SCRATCH
 	if (!scratch)
@@ -60,4 +66,15 @@ int redirect(struct xdp_md *ctx)
 #include "rules.h"
 	count(spared ? SLOT_PROTECTED : SLOT_UNMATCHED, p.length);
 	return XDP_PASS;
+#ifdef ROUTE_ONCE
+away:
+	{
+		ROUTE_QUERY
+		int verdict = route_frame(ctx, &p, away_table, hits, query);
+		if (verdict >= 0)
+			return verdict;
+		hits->misses++;
+		return away_missed;
+	}
+#endif
 }

@@ -150,6 +150,13 @@ inline_fn int route_frame(struct xdp_md *ctx, const struct packet *p, __u32 tabl
 #define ROUTE_QUERY struct fib_query asked, *query = &asked;
 #endif
 
+/* Where many rules route, they share one copy at the end of the program. */
+#define ROUTE_AWAY(slot, table, verdict)                                                           \
+	HIT(slot)                                                                                  \
+	away_table = table;                                                                        \
+	away_missed = verdict;                                                                     \
+	goto away;
+
 /* `miss` decides about frames that the routing table cannot send on. */
 #define ROUTE(slot, table, miss)                                                                   \
 	HIT(slot)                                                                                  \

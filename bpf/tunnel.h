@@ -186,7 +186,7 @@ inline_fn void find_tunnel(struct xdp_md *ctx, const struct packet *p, struct tu
 	find_tunnel(ctx, &p, &tunnel, &inside, &met);
 #endif
 
-#define SPREAD_INNER_FLOW ((tunnel.reached ? tunnel.hash : hash_flow(&p)) >> 56)
+#define SPREAD_INNER_FLOW ((tunnel.reached ? tunnel.hash : FLOW) >> 56)
 #define KEY_VNI tunnel.vni
 #define KEY_TEID tunnel.teid
 

@@ -25,7 +25,8 @@ from xdpredirect.api.action import (
 from xdpredirect.api.redirect import Mode
 from xdpredirect.datapath.abi import U32, pack_rewrite
 from xdpredirect.datapath.builder import MAPS_OF_A_KIND, Builder, LayoutConflict
-from xdpredirect.datapath.fields import FLOW, ROUTE, TUNNEL, Field
+from xdpredirect.datapath.copies import many, route
+from xdpredirect.datapath.fields import FLOW, TUNNEL, Field
 from xdpredirect.datapath.spread import assign, rotate
 from xdpredirect.datapath.tables import cpu_table, device_table
 from xdpredirect.datapath.wanted import PlacedRule, Target
@@ -72,7 +73,7 @@ def render_action(builder: Builder, owner: str, placed: PlacedRule, slot: int) -
         case CPUTable():
             lines, words = cpu_table(builder, rule, placed, slot, miss)
         case Route(table=table):
-            lines, words = _route(builder, table, slot, miss)
+            lines, words = route(builder, table, slot, miss)
         case _:
             assert_never(placed.rule.action)
     builder.targets[rule] = tuple(words)
@@ -114,6 +115,10 @@ def _device(
 def _spread_word(builder: Builder, by: SpreadBy) -> str:
     text, used = _SPREAD[by]
     builder.use(used)
+    if used and many(builder, DeviceGroup | CPUs):
+        builder.use(FLOW)
+        builder.define("FLOW_ONCE", 1)
+        builder.find("FLOW")
     if by is SpreadBy.INNER_FLOW:
         builder.define("INNER_FLOW", 1)
         builder.find("TUNNEL")
@@ -206,15 +211,6 @@ def _cpus(
     spread = _spread_word(builder, action.spread_by)
     words = [f"cpu {cpu}" for cpu in alive]
     return [f"CPUS({slot}, {name}, {base}, {spread}, {miss})"], words
-
-
-def _route(
-    builder: Builder, table: int | None, slot: int, miss: str
-) -> tuple[list[str], list[str]]:
-    builder.use(ROUTE)
-    builder.define("ROUTES", 1)
-    builder.place("route")
-    return [f"ROUTE({slot}, {table or 0}, {miss})"], [f"table {table}" if table else "main routing"]
 
 
 def collect_egress(builder: Builder) -> None:

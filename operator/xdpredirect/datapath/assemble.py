@@ -52,7 +52,7 @@ def _is_large(lines: list[str]) -> bool:
     counts for several rules; the protection of the first object has no rules before it.
     """
     rules = sum(line.startswith("RULE(") for line in lines)
-    branches = sum(line.startswith(("FIND_", "ROUTE(", "PROTECT(")) for line in lines)
+    branches = sum(line.startswith(("FIND_", "ROUTE", "PROTECT(")) for line in lines)
     going_on = sum("MISS_CONTINUE" in line for line in lines)
     protected = any(line.startswith("PROTECT(") for line in lines)
     weight = rules + _RULES_OF_A_BRANCH * (branches + going_on - protected)
