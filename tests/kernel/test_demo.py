@@ -17,14 +17,21 @@ from tests.kernel.lab.topology import LAB_ROOT, NAME_PREFIX
 DEMO = [sys.executable, "-m", "tests.demo"]
 
 
-def test_every_check_holds() -> None:
-    done = subprocess.run(DEMO, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
+IN_A_TERMINAL = ["script", "-qec", f"stty cols 100; exec {' '.join(DEMO)}", os.devnull]
+
+
+@pytest.mark.parametrize("command", [DEMO, IN_A_TERMINAL], ids=["log", "terminal"])
+def test_every_check_holds(command: list[str]) -> None:
+    done = subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=110,
+        check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Every check held" in done.stdout
-    assert "✗ " not in done.stdout.replace("✗ TargetCannotTransmit", "")
+    assert ("\x1b[" in done.stdout) == (command is IN_A_TERMINAL)
     # Eight kinds of traffic, each with as many received as sent.
-    table = done.stdout[done.stdout.index("TRAFFIC") :]
-    rows = re.findall(r" {2,}([\d,]+) +([\d,]+) +([\d,]+)   ", table)
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", done.stdout)
+    rows = re.findall(r" {2,}([\d,]+) +([\d,]+) +([\d,]+)   ", shown[shown.index("TRAFFIC") :])
     assert len(rows) == 8
     assert all(sent == received and lost == "0" for sent, received, lost in rows)
 
