@@ -30,7 +30,7 @@ def test_a_socket_receives_what_came_over_another_cpu(lab: Lab, mode: str) -> No
         with receiver:
             receiver.bind((SERVER4, 9))
             receiver.settimeout(0.5)
-            s.apply(redirect(rule("r", CATCH_ALL, action)))
+            outcome = s.apply(redirect(rule("r", CATCH_ALL, action)))
             s.far["in"].send([udp(9)] * N)
             received = 0
             with contextlib.suppress(TimeoutError):
@@ -41,3 +41,6 @@ def test_a_socket_receives_what_came_over_another_cpu(lab: Lab, mode: str) -> No
         assert received + lost == N
         assert lost in ((0,) if mode == "Native" else (0, N))
         assert s.counted("r").packets == N
+        # Whoever loses frames this way was told before.
+        warned = {f.reason for o in outcome.report.objects for f in o.findings}
+        assert not lost or "GenericCpuStack" in warned
