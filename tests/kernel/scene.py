@@ -13,6 +13,8 @@ never load most of them.
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -31,6 +33,8 @@ from xdpredirect.kernel.tracer import LossKey, install, read_losses
 EXPERIMENT = b"\x88\xb5"
 SETTLED_SECONDS, PATIENCE_SECONDS = 0.1, 5.0
 _ENTRIES = 16
+# From here on events are those of CPU maps.
+CPU_EVENTS = 5
 
 
 def netns_of(host: Host) -> int:
@@ -68,6 +72,7 @@ class Scene:
         monitor = monitored(self.dut.bpffs / "monitor", netns_of(self.dut))
         self.losses = stack.enter_context(monitor)
         self.program = 0
+        self.maps: set[int] = set()
         self.peers: dict[str, Port] = {}
 
     def wire(self, name: str, far: str, *, mtu: int = 1500, tuned: bool = True) -> Port:
@@ -84,6 +89,7 @@ class Scene:
         """An empty redirect map; values are (device or queue size, program)."""
         made = create_map(MapSpec(kind.name.lower(), kind, 4, 8, entries, flags))
         self._stack.callback(made.close)
+        self.maps.add(id_of(made))
         return made
 
     def devices(
@@ -123,8 +129,12 @@ class Scene:
         return to + self.source.mac + EXPERIMENT + bytes(length - 14)
 
     def counted(self) -> dict[LossKey, int]:
-        """What the monitor has counted so far."""
-        return read_losses(self.losses)
+        """What the monitor has counted so far, without CPU maps of others: their events name no
+        device, so the monitor cannot tell whose host they are from."""
+        found = read_losses(self.losses)
+        return {
+            key: n for key, n in found.items() if key.event < CPU_EVENTS or key.map in self.maps
+        }
 
     def lost(self, expected: Mapping[LossKey, int]) -> None:
         """Waits until the monitor shows exactly this, and that nothing is added to it."""
@@ -155,6 +165,27 @@ def _napi_threads() -> Iterator[int]:
         with suppress(OSError):
             if path.read_text().startswith("napi/"):
                 yield int(path.parent.name)
+
+
+@contextmanager
+def occupied(cpu: int) -> Iterator[None]:
+    """As `monopoly`, by another process: softirqs that the test causes run on the other CPUs."""
+    spin = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\n"
+    spin += "os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))\n"
+    spin += "print(flush=True)\nwhile True: pass"
+    allowed = os.sched_getaffinity(0)
+    spinner = subprocess.Popen([sys.executable, "-c", spin, str(cpu)], stdout=subprocess.PIPE)
+    try:
+        assert spinner.stdout is not None
+        spinner.stdout.readline()
+        os.sched_setaffinity(0, allowed - {cpu})
+        yield
+        # What a softirq put off is done by a thread of the other CPU.
+        time.sleep(SETTLED_SECONDS)
+    finally:
+        spinner.kill()
+        spinner.communicate()
+        os.sched_setaffinity(0, allowed)
 
 
 @contextmanager
