@@ -17,6 +17,7 @@ COMMANDS = {
     "apply": ("xdpredirect.cli.apply", "make the kernel as these objects say"),
     "plan": ("xdpredirect.cli.apply", "print what apply would do: apply --dry-run"),
     "status": ("xdpredirect.cli.status", "objects, interfaces, rules and what they counted"),
+    "monitor": ("xdpredirect.cli.monitor", "frames a second by rule, and what is lost and why"),
     "delete": ("xdpredirect.cli.delete", "remove objects and what they made in the kernel"),
     "doctor": ("xdpredirect.cli.doctor", "check what this machine lacks, and say how to mend it"),
     "agent": ("xdpredirect.cli.agent", "keep the kernel as a directory of objects says"),

@@ -26,7 +26,7 @@ def host_parts(interval: HostInterval) -> list[RenderableType]:
         # A CPUMAP's thread also wakes up for nothing; -o json has that too.
         found = [event for event in interval.of(*names) if _tells(event)]
         if found:
-            line = heading(title).append(f"  {' '.join(names)}", style="quiet not bold")
+            line = Text.assemble(heading(title), (f"  {' '.join(names)}", "quiet"))
             parts += ["", line, *_table(found, columns, cells, interval.seconds)]
     if interval.unlisted:
         words = f"{count(interval.unlisted)} events more: too many different ones to tell apart"

@@ -1,6 +1,5 @@
 """Intervals of the whole machine, every program and map included. Called by `cli.monitor`."""
 
-import errno
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from xdpredirect.agent.host_rates import NO_MAP, Event, HostInterval, verdict
 from xdpredirect.cli.runtime import Runtime
 from xdpredirect.data import data_dir
+from xdpredirect.errors import errno_name
 from xdpredirect.kernel.bpf import foreign_program_name
 from xdpredirect.kernel.compile import Compiler
 from xdpredirect.kernel.events import TRACEPOINTS, EventKey, EventMonitor, Tally, map_name
@@ -112,7 +112,7 @@ def _event(key: EventKey, now: Tally, old: Tally, names: Names) -> Event:
         origin=origin,
         target=target,
         netns=key.netns,
-        errno=errno.errorcode.get(key.error, str(key.error)) if key.error else "",
+        errno=errno_name(key.error) if key.error else "",
         events=now.events - old.events,
         packets=now.packets - old.packets,
         drops=now.drops - old.drops,

@@ -91,13 +91,10 @@ def _interface(item: InterfaceRates, seconds: float) -> Iterator[list[Text]]:
     ]
     for rule in item.rules:
         yield from _rule(rule, seconds)
-    others = {
-        "unmatched": item.unmatched,
-        "protected": item.protected,
-        "malformed": item.malformed,
-    }
-    for words, traffic in others.items():
-        yield _other(words, traffic, seconds)
+    yield _other("unmatched", item.unmatched, seconds)
+    for words, traffic in (("protected", item.protected), ("malformed", item.malformed)):
+        if traffic.packets:
+            yield _other(words, traffic, seconds)
 
 
 def _rule(rule: RuleRates, seconds: float) -> Iterator[list[Text]]:
@@ -113,17 +110,9 @@ def _rule(rule: RuleRates, seconds: float) -> Iterator[list[Text]]:
     ]
     if rule.misses:
         yield [
-            Text("    no entry for", style="risk"),
+            Text("    no entry", style="risk"),
             Text(""),
             figure(rule.misses, seconds, "risk"),
-        ]
-    if rule.errors:
-        yield [
-            Text("    not rewritten", style="bad"),
-            Text(""),
-            Text(""),
-            Text(""),
-            figure(rule.errors, seconds, "bad"),
         ]
 
 
