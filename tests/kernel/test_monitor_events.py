@@ -4,6 +4,7 @@ Other programs of the machine may run at the same time, so only the devices of t
 """
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -154,6 +155,29 @@ def test_every_tracepoint_that_the_kernel_has_is_attached(lab: Lab, tmp_path: Pa
         subprocess.run(["umount", str(tmp_path)], check=True)
     assert set(value["tracepoints"]) == there
     assert there <= set(TRACEPOINTS)
+
+
+def test_three_capabilities_are_enough_and_cost_the_names_of_maps(lab: Lab) -> None:
+    dut = lab.host("dut")
+    p1, source = lab.veth(("dut", "p1"), ("a", "eth0"))
+    p2, _ = lab.veth(("dut", "p2"), ("b", "eth0"))
+    command = ["setpriv", "--bounding-set=-all,+bpf,+net_admin,+perfmon", "--no-new-privs"]
+    command += [sys.executable, "-m", "xdpredirect", "monitor", "--all-programs", "-o", "json"]
+    command += ["--interval", "0.3"]
+    with filled(MapType.DEVMAP, PAIR.pack(p2.ifindex, 0), dut) as devices:
+        dut.ip("link", "set", "p2", "down")
+        with (
+            attached(p1, redirect_map(devices.fd)),
+            dut.running(command, env={"PYTHONPATH": "operator"}) as process,
+        ):
+            assert process.stdout is not None
+            first = json.loads(process.stdout.readline())
+            source.send([FRAME] * N)
+            seen = of(json.loads(process.stdout.readline()), "xdp_redirect_err", dut)
+            seen += of(json.loads(process.stdout.readline()), "xdp_redirect_err", dut)
+    assert not of(first, "xdp_redirect_err", dut)
+    assert sum(event["events"] for event in seen) == N
+    assert {(e["programName"], e["mapName"], e["target"]) for e in seen} == {("test", "", "p2")}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
