@@ -42,6 +42,7 @@ class Switch:
     near: Mapping[str, Port]
     far: Mapping[str, Port]
     agent: MachineAgent
+    settings: Settings
 
     def apply(self, *documents: str) -> Outcome:
         """Makes these the wanted objects, beside those applied before, and converges.
@@ -64,6 +65,10 @@ class Switch:
         assert not again, f"a second pass would still {[str(action) for action in again]}"
         assert {i.mode for i in outcome.report.interfaces} <= {XdpMode(self.mode)}
         return outcome
+
+    def fresh(self) -> MachineAgent:
+        """An agent that knows only what is in the kernel and on disk, as after a restart."""
+        return MachineAgent(self.settings)
 
     def interface(self, name: str = INGRESS) -> InterfaceReport:
         """What the agent reports about an interface now."""
@@ -134,6 +139,7 @@ def switch(
             near={name: ends[0] for name, ends in wires.items()},
             far={name: ends[1] for name, ends in wires.items()},
             agent=MachineAgent(settings),
+            settings=settings,
         )
 
 

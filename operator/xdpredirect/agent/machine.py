@@ -15,6 +15,9 @@ from xdpredirect.agent.desired import Desired, DesiredInterface, desire
 from xdpredirect.agent.effective import Effective, effective
 from xdpredirect.agent.findings import findings as check
 from xdpredirect.agent.host import Host
+from xdpredirect.agent.loss_report import losses_of, unknown
+from xdpredirect.agent.meanings import meanings_of
+from xdpredirect.agent.monitor import Monitor
 from xdpredirect.agent.observe import check_owner, claim, observe, release
 from xdpredirect.agent.observed import Observed, ObservedInterface
 from xdpredirect.agent.pins import Pins
@@ -65,9 +68,11 @@ class MachineAgent:
         self._pins = Pins(settings.bpffs)
         files = {path.name: path.read_text() for path in data_dir("bpf").glob("*.[ch]")}
         self._sources = sources_digest(files)
+        compiler = Compiler(settings.compiler_python, settings.state_dir / "cache")
+        self._monitor = Monitor(self._pins, settings.state_dir, compiler, files)
         self._actor = Actor(
             pins=self._pins,
-            compiler=Compiler(settings.compiler_python, settings.state_dir / "cache"),
+            compiler=compiler,
             sources=files,
             by_link=settings.attach == "link",
         )
@@ -88,6 +93,8 @@ class MachineAgent:
         host, seen, chosen, desired = self._look()
         if desired.interfaces and not dry_run:
             claim(self._pins)
+            self._monitor.ensure()
+            self._monitor.fold(meanings_of(desired, seen, host), seen, host, before=True)
         if self._rename(run, host, seen):
             host, seen, chosen, desired = self._look()
         wants = usages(desired, {o.name: o for o in chosen.redirects}, self._carrier_changes)
@@ -101,6 +108,10 @@ class MachineAgent:
         if not dry_run:
             host, seen, chosen, desired = self._look()
             self._record(chosen, desired, run)
+            names = {redirect.name for redirect in self._wanted.objects.redirects}
+            self._monitor.keep(meanings_of(desired, seen, host), seen, host, names)
+            if not desired.interfaces and not any(i.attached_to for i in seen.interfaces.values()):
+                self._monitor.remove()
             if not seen.interfaces and not seen.pass_programs:
                 release(self._pins)
         report = self._report(host, seen, chosen, desired, run.failures)
@@ -197,6 +208,9 @@ class MachineAgent:
             *check(wants, host),
             *self._preparer.findings(wants),
         ]
+        if not self._monitor.there():
+            found += unknown((o.name for o in wanted), seen, self._monitor.problem)
+        ledger = self._monitor.fold(meanings_of(desired, seen, host), seen, host)
         counters = {
             name: read_counters(self._pins, name, item.layout.slots.values())
             for name, item in desired.interfaces.items()
@@ -211,6 +225,7 @@ class MachineAgent:
                 findings=found,
                 counters=counters,
                 failures=failures,
+                losses=losses_of(ledger),
             )
         )
 

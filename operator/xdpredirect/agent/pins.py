@@ -1,6 +1,7 @@
 """Where things are pinned. Pure paths; bpffs refuses names with a dot, so they are escaped.
 
 <bpffs>/owner                            which network namespace this directory serves
+<bpffs>/monitor/<digest>/...           drop monitor: links, and its maps losses and overflow
 <bpffs>/pass/<ifindex>                   link of a pass program that `prepare` attached
 <bpffs>/interfaces/<name>/link           attachment of the running program
 <bpffs>/interfaces/<name>/counters       per-CPU counters, kept across programs
@@ -42,6 +43,11 @@ class Pins:
     def passes(self) -> Path:
         """Directory of pass program links."""
         return self.root / "pass"
+
+    @property
+    def monitor(self) -> Path:
+        """Directory of the drop monitor's installations: one, but for the moment of a change."""
+        return self.root / "monitor"
 
     def interface(self, name: str) -> Path:
         """Directory of one interface."""

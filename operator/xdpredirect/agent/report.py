@@ -120,8 +120,11 @@ class ObjectReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything, sorted by name. `foreign` are losses of programs that are not ours."""
+    """Everything, sorted by name; losses by packets. `shared` are losses on their way from an
+    interface of ours to a target that rules of several objects lead to, `foreign` those of
+    programs that are not ours."""
 
     objects: tuple[ObjectReport, ...]
     interfaces: tuple[InterfaceReport, ...]
     foreign: tuple[Loss, ...] = ()
+    shared: tuple[Loss, ...] = ()

@@ -4,19 +4,19 @@ Called by `agent.store` (status.json, read by a waiting `apply`), by `xdpredirec
 whoever writes the status of objects.
 """
 
-import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
-from enum import Enum
 
 from xdpredirect import conditions as kstatus
 from xdpredirect.agent.host import XdpMode
-from xdpredirect.agent.report import InterfaceReport, ObjectReport, Report
+from xdpredirect.agent.plain import from_plain, to_plain
+from xdpredirect.agent.report import InterfaceReport, Loss, ObjectReport, Report
 from xdpredirect.agent.verdict import verdict
 from xdpredirect.conditions import Condition, Truth
+from xdpredirect.reasons import HINT_LIMIT
 
 # Counters beyond it lose digits in JavaScript and are refused by the schema.
 COUNT_LIMIT = 2**53 - 1
+TOP_LOSSES = 10
 
 
 def object_status(
@@ -50,18 +50,31 @@ def object_status(
             "generic": sum(item.mode is XdpMode.GENERIC for item in carried),
             "conflicted": len(found.conflicted),
         },
-        "traffic": traffic(found.name, here),
+        "traffic": traffic(found, here),
+        "losses": [_loss(loss) for loss in found.losses[:TOP_LOSSES]],
     }
 
 
-def traffic(name: str, interfaces: Iterable[InterfaceReport]) -> dict[str, int]:
-    """Frames that the rules of one object redirected, passed and dropped, over `interfaces`.
+def _loss(loss: Loss) -> dict[str, object]:
+    """One of `.status.losses`; what the schema bounds is within its bounds."""
+    return {
+        "reason": loss.reason,
+        "errno": loss.errno,
+        "rule": loss.rule,
+        "packets": min(loss.packets, COUNT_LIMIT),
+        "hint": loss.hint[:HINT_LIMIT],
+    }
+
+
+def traffic(found: ObjectReport, interfaces: Iterable[InterfaceReport]) -> dict[str, int]:
+    """Frames that the rules of one object redirected, passed, dropped and lost, over `interfaces`.
 
     TX counts as redirected. A frame without an entry in the map is none of the three: its rule's
-    onMiss decided about it, and `misses` of the rule counts it.
+    onMiss decided about it, and `misses` of the rule counts it. Lost are those redirected frames
+    that did not arrive, and those that onMiss had to drop.
     """
     sums = {"redirectedPackets": 0, "passedPackets": 0, "droppedPackets": 0}
-    for rule in (rule for item in interfaces for rule in item.rules if rule.object == name):
+    for rule in (rule for item in interfaces for rule in item.rules if rule.object == found.name):
         counters = rule.counters
         if rule.action == "Pass":
             sums["passedPackets"] += counters.packets
@@ -71,6 +84,7 @@ def traffic(name: str, interfaces: Iterable[InterfaceReport]) -> dict[str, int]:
             sums["redirectedPackets"] += max(
                 0, counters.packets - counters.misses - counters.errors
             )
+    sums["lostPackets"] = sum(loss.packets for loss in found.losses)
     return {key: min(value, COUNT_LIMIT) for key, value in sums.items()}
 
 
@@ -100,52 +114,13 @@ def known_conditions(previous: Mapping[str, object], name: str) -> tuple[Conditi
 
 def report_to_dict(report: Report) -> dict[str, object]:
     """The report as JSON-safe values with camelCase keys."""
-    value = _plain(report)
+    value = to_plain(report)
     assert isinstance(value, dict)
     return value
 
 
 def report_from_dict(value: object) -> Report:
     """The reverse of `report_to_dict`. Raises ValueError naming the path that does not fit."""
-    report = _build(Report, value, "report")
+    report = from_plain(Report, value, "report")
     assert isinstance(report, Report)
     return report
-
-
-def _plain(value: object) -> object:
-    if is_dataclass(value):
-        return {_camel(item.name): _plain(getattr(value, item.name)) for item in fields(value)}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value.value if isinstance(value, Enum) else value
-
-
-def _build(kind: typing.Any, value: object, path: str) -> object:
-    """`kind` is one of the types that a Report is made of: dataclass, tuple, enum or scalar."""
-    if typing.get_origin(kind) is tuple:
-        if not isinstance(value, list):
-            raise ValueError(f"{path}: not a list")
-        inner = typing.get_args(kind)[0]
-        return tuple(_build(inner, item, f"{path}[{i}]") for i, item in enumerate(value))
-    if is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise ValueError(f"{path}: not a mapping")
-        hints = typing.get_type_hints(kind)
-        missing = [_camel(name) for name in hints if _camel(name) not in value]
-        if missing:
-            raise ValueError(f"{path}: lacks {', '.join(missing)}")
-        built = {
-            name: _build(hint, value[_camel(name)], f"{path}.{_camel(name)}")
-            for name, hint in hints.items()
-        }
-        return typing.cast(typing.Any, kind)(**built)
-    if issubclass(kind, Enum):
-        return kind(value)
-    if type(value) is not kind:
-        raise ValueError(f"{path}: {value!r} is not of type {kind.__name__}")
-    return value
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from xdpredirect.agent.desired import Desired, DesiredInterface
 from xdpredirect.agent.host import Host, XdpMode
+from xdpredirect.agent.loss_report import Losses
 from xdpredirect.agent.observed import Observed, ObservedInterface
 from xdpredirect.agent.report import (
     Finding,
@@ -36,6 +37,7 @@ class Found:
     findings: Sequence[Finding]
     counters: Mapping[str, Counters]
     failures: Mapping[str, str]
+    losses: Losses
 
 
 def summarise(found: Found) -> Report:
@@ -52,6 +54,8 @@ def summarise(found: Found) -> Report:
     return Report(
         objects=tuple(_object(o, found) for o in sorted(found.redirects, key=lambda o: o.name)),
         interfaces=tuple(sorted(interfaces, key=lambda i: i.name)),
+        foreign=found.losses.foreign,
+        shared=found.losses.shared,
     )
 
 
@@ -111,4 +115,5 @@ def _object(redirect: XdpRedirect, found: Found) -> ObjectReport:
         conflicted=tuple(sorted(i for o, i in found.desired.conflicted if o == name)),
         failed=tuple(i for i in carrying if i in found.failures),
         findings=tuple(f for f in found.findings if f.object == name),
+        losses=tuple(loss for loss in found.losses.ours if loss.object == name),
     )

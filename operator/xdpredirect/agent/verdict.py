@@ -4,6 +4,7 @@ Called by `agent.status`; the first row that fits decides, worst first.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from xdpredirect.agent.report import Finding, InterfaceReport, ObjectReport, Severity
 from xdpredirect.conditions import Truth, Verdict
@@ -82,14 +83,25 @@ def _not_ready(reason: str, message: str, risk: Finding | None, stalled: bool = 
 
 
 def _risk(found: ObjectReport) -> Finding | None:
-    """One finding that stands for all that put frames at risk, with all their messages."""
-    risks = [item for item in found.findings if item.severity is Severity.DEGRADED]
+    """One finding that stands for all that put frames at risk, with all their messages; frames
+    that are being lost come first."""
+    risks = [*_losing(found), *(f for f in found.findings if f.severity is Severity.DEGRADED)]
     if not risks:
         return None
     words = "; ".join(
         f"{item.interface}: {item.message}" if item.interface else item.message for item in risks
     )
     return _finding(found, risks[0].reason, words)
+
+
+def _losing(found: ObjectReport) -> list[Finding]:
+    """The cause that costs the most frames now."""
+    now = [loss for loss in found.losses if loss.rate > 0]
+    if not now:
+        return []
+    top = max(now, key=lambda loss: loss.rate)
+    words = f"{sum(loss.rate for loss in now):.1f} frames a second are lost. {top.hint}"
+    return [replace(_finding(found, top.reason, words), interface=top.interface)]
 
 
 def _finding(found: ObjectReport, reason: str, message: str) -> Finding:

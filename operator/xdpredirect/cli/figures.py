@@ -7,12 +7,24 @@ import re
 from collections.abc import Iterable, Sequence
 
 _NUMBERED = re.compile(r"(\D*?)(\d+)\Z")
+_LARGE = ("G", "T", "P", "E")
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
 def count(number: int) -> str:
     """`1234567` as `1,234,567`."""
     return f"{number:,}"
+
+
+def brief(number: int) -> str:
+    """As `count`, but from a thousand million on with three digits and a unit: `1.83 T`."""
+    if number < 10**9:
+        return count(number)
+    value, unit = number / 10**9, 0
+    while value >= 999.5 and unit < len(_LARGE) - 1:
+        value, unit = value / 1000, unit + 1
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f} {_LARGE[unit]}"
 
 
 def octets(number: int) -> str:

@@ -3,7 +3,6 @@
 Called by `status`, `apply` and `delete`. Builds rich renderables; prints nothing.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import RenderableType
@@ -22,17 +21,18 @@ from xdpredirect.agent.report import (
 )
 from xdpredirect.agent.status import traffic
 from xdpredirect.agent.verdict import verdict
-from xdpredirect.cli.figures import compact, count, listed, octets
+from xdpredirect.cli.figures import brief, compact, count, listed, octets
+from xdpredirect.cli.loss_tables import loss_parts
+from xdpredirect.cli.shapes import WIDE, heading, make_table, with_commands
 from xdpredirect.conditions import Truth
 
+__all__ = ["all_findings", "findings", "heading", "interfaces", "report_parts", "with_commands"]
 Rates = Mapping[tuple[str, str, str], str]
 _SEVERITY = {
     Severity.STALLED: ("✗", "bad"),
     Severity.DEGRADED: ("!", "risk"),
     Severity.INFO: ("i", "info"),
 }
-# Two blanks between columns where there is room, one on a terminal of 80 columns.
-WIDE = 100
 _READY = {Truth.TRUE: ("✓", "good"), Truth.FALSE: ("✗", "bad"), Truth.UNKNOWN: ("…", "risk")}
 
 
@@ -50,37 +50,36 @@ def report_parts(report: Report, width: int, rates: Rates | None = None) -> list
     ruled = [item for item in report.interfaces if item.rules]
     if ruled:
         parts += ["", heading("Rules"), rules(ruled, width, rates)]
+    parts += loss_parts(report, width)
     found = all_findings(report)
     if found:
         parts += ["", heading("Findings"), *findings(found)]
     return parts
 
 
-def heading(text: str) -> Text:
-    """A heading over a table."""
-    return Text(text.upper(), style="heading")
-
-
 def objects(report: Report, width: int) -> Table:
     """One row an object: how it stands, and what its rules did with frames."""
-    table = _table(
-        width, "NAME", "READY", ">GEN", "INTERFACES", ">REDIRECTED", ">PASSED", ">DROPPED"
+    table = make_table(
+        width,
+        *("NAME", "READY", ">GEN", "INTERFACES", ">REDIRECTED", ">PASSED", ">DROPPED", ">LOST"),
     )
+    figure = count if width >= WIDE else brief
     for found in report.objects:
         here = [item for item in report.interfaces if found.name in item.objects]
         stand = verdict(found, here)
         sign, style = _READY[stand.ready]
         if stand.ready is Truth.TRUE and stand.degraded:
             sign, style = "!", "risk"
-        sums = traffic(found.name, here)
+        sums = traffic(found, here)
         table.add_row(
             Text(found.name, style="name"),
             Text(f"{sign} {stand.reason}", style=style),
             _generation(found),
             Text(listed(_carriers(found))),
-            count(sums["redirectedPackets"]),
-            count(sums["passedPackets"]),
-            count(sums["droppedPackets"]),
+            figure(sums["redirectedPackets"]),
+            figure(sums["passedPackets"]),
+            figure(sums["droppedPackets"]),
+            Text(figure(sums["lostPackets"]), style="bad" if sums["lostPackets"] else ""),
         )
     return table
 
@@ -97,7 +96,7 @@ def _carriers(found: ObjectReport) -> list[str]:
 
 def interfaces(items: Iterable[InterfaceReport], width: int) -> Table:
     """One row an interface: driver, what is attached, and frames that no rule decided about."""
-    table = _table(
+    table = make_table(
         width,
         "NAME",
         "DRIVER",
@@ -137,7 +136,7 @@ def rules(items: Sequence[InterfaceReport], width: int, rates: Rates | None = No
         ">PKT/S": rates is not None,
     }
     shown = [column for column, wanted in optional.items() if wanted]
-    table = _table(width, "RULE", "ACTION AND TARGETS", ">PACKETS", ">BYTES", *shown)
+    table = make_table(width, "RULE", "ACTION AND TARGETS", ">PACKETS", ">BYTES", *shown)
     for item in items:
         table.add_row(Text(item.name, style="name"))
         for rule in item.rules:
@@ -196,28 +195,3 @@ def findings(found: Iterable[Finding]) -> list[RenderableType]:
             line.append(f" on {item.interface}")
         parts += [line, Padding(with_commands(item.message), (0, 0, 0, 3))]
     return parts
-
-
-def with_commands(message: str) -> Text:
-    """The sentence with what stands in back quotes as a command."""
-    text = Text()
-    for number, part in enumerate(re.split(r"`([^`]*)`", message)):
-        text.append(part, style="command" if number % 2 else "")
-    return text
-
-
-def _table(width: int, *columns: str) -> Table:
-    """Columns that start with `>` hold numbers, which are never cut or wrapped."""
-    gap = 2 if width >= WIDE else 1
-    table = Table(box=None, pad_edge=False, header_style="head", padding=(0, gap, 0, 0))
-    for column in columns:
-        title = column.removeprefix(">")
-        lists = title in ("ACTION AND TARGETS", "INTERFACES")
-        table.add_column(
-            title,
-            justify="right" if column.startswith(">") else "left",
-            no_wrap=not lists,
-            min_width=len(title),
-            overflow="fold",
-        )
-    return table

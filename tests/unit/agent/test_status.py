@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.unit.cli.samples import busy, finding, interface, rule, thing
+from tests.unit.cli.samples import busy, finding, interface, loss, rule, thing
 from xdpredirect.agent.host import XdpMode
 from xdpredirect.agent.report import ObjectReport, Report, Severity
 from xdpredirect.agent.status import (
@@ -158,16 +158,37 @@ def test_traffic_is_that_of_the_object_and_by_kind_of_action() -> None:
         rule("edge", "e", "Drop", (), 30, 1920),
         rule("other", "f", "Drop", (), 1000, 64000),
     )
-    assert traffic("edge", [interface("ens1f0", rules=rules)]) == {
+    found = thing(losses=(loss("TargetDown", 40), loss("NoEntry", 2)))
+    assert traffic(found, [interface("ens1f0", rules=rules)]) == {
         "redirectedPackets": 105,
         "passedPackets": 20,
         "droppedPackets": 30,
+        "lostPackets": 42,
     }
+
+
+def condition(status: dict[str, Any], kind: str) -> dict[str, str]:
+    return next(item for item in status["conditions"] if item["type"] == kind)
+
+
+def test_the_top_losses_are_in_the_status_and_degrade_while_they_go_on(
+    validator: jsonschema.Draft202012Validator,
+) -> None:
+    many = tuple(loss(f"Reason{n}", 100 - n, hint="x" * 256) for n in range(12))
+    quiet = status_of(thing(losses=many))
+    validator.validate(quiet)
+    assert [row["packets"] for row in quiet["losses"]] == list(range(100, 90, -1))
+    assert set(quiet["losses"][0]) == {"reason", "errno", "rule", "packets", "hint"}
+    assert condition(quiet, "Degraded")["status"] == "False"
+    lossy = status_of(thing(losses=(loss("TargetDown", 40), loss("PeerDown", 2, rate=3.0))))
+    degraded = condition(lossy, "Degraded")
+    assert (degraded["status"], degraded["reason"]) == ("True", "PeerDown")
+    assert condition(lossy, "Ready")["status"] == "True"
 
 
 def test_traffic_stays_within_what_json_numbers_hold() -> None:
     rules = (rule("edge", "a", "Drop", (), 2**63, 0),)
-    assert traffic("edge", [interface("x", rules=rules)])["droppedPackets"] == 2**53 - 1
+    assert traffic(thing(), [interface("x", rules=rules)])["droppedPackets"] == 2**53 - 1
 
 
 def test_a_transition_time_moves_with_the_status_and_not_with_the_reason() -> None:

@@ -4,6 +4,7 @@ from xdpredirect.agent.host import XdpMode
 from xdpredirect.agent.report import (
     Finding,
     InterfaceReport,
+    Loss,
     ObjectReport,
     Report,
     RuleCounters,
@@ -57,6 +58,23 @@ def interface(
     )
 
 
+def loss(
+    reason: str, packets: int, *, rate: float = 0.0, hint: str = "", target: str = "eth2"
+) -> Loss:
+    return Loss(
+        object="edge",
+        rule="to-b",
+        reason=reason,
+        errno="ENETDOWN" if reason == "TargetDown" else "",
+        interface="ens1f0",
+        target=target,
+        packets=packets,
+        rate=rate,
+        since="2026-01-02T03:04:05Z",
+        hint=hint or f"{target} is down. Set it up: `ip link set {target} up`.",
+    )
+
+
 def thing(
     name: str = "edge",
     *,
@@ -68,6 +86,7 @@ def thing(
     conflicted: tuple[str, ...] = (),
     failed: tuple[str, ...] = (),
     findings: tuple[Finding, ...] = (),
+    losses: tuple[Loss, ...] = (),
 ) -> ObjectReport:
     return ObjectReport(
         name=name,
@@ -79,6 +98,7 @@ def thing(
         conflicted=conflicted,
         failed=failed,
         findings=findings,
+        losses=losses,
     )
 
 
@@ -91,6 +111,18 @@ def finding(severity: Severity = Severity.DEGRADED, **more: str) -> Finding:
         interface=more.get("interface", "ens1f1"),
         rule=more.get("rule", ""),
     )
+
+
+LOST = (
+    loss("TargetDown", 1_204_551, rate=340.4),
+    loss(
+        "CpuQueueFull",
+        812,
+        target="cpu 3",
+        hint="The queue of cpu 3 is full: it gets more frames than it can work off. Add CPUs to "
+        "the rule, raise `cpus.queueSize` (up to 16384), and keep other work off cpu 3.",
+    ),
+)
 
 
 def busy() -> Report:
@@ -128,7 +160,7 @@ def busy() -> Report:
     )
     return Report(
         objects=(
-            thing("edge", findings=(finding(),)),
+            thing("edge", findings=(finding(),), losses=LOST),
             thing(
                 "scrubbing",
                 interfaces=(),

@@ -1,0 +1,187 @@
+"""Frames lost since each cause first showed, out of absolute counts. Pure.
+
+The kernel's counts belong to one installation of the drop monitor, and a rule's own counters to
+one slot; ids vanish when a program is swapped. The ledger turns them into totals that survive all
+that: every fold adds what grew since the last one. Called by `agent.monitor`, which stores it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from xdpredirect.agent.losses import Cause, Scene, attribute, attribute_counter, sends_on
+from xdpredirect.agent.meanings import Meanings
+from xdpredirect.agent.report import RuleCounters
+from xdpredirect.api.action import OnMiss
+from xdpredirect.datapath.abi import Event, LossKey
+from xdpredirect.reasons import Own
+
+WRAP = 1 << 64
+RATE_SECONDS = 1.0
+"""Rates are averages over at least this long."""
+_LOST_MISSES = (OnMiss.DROP, OnMiss.ABORT)
+
+
+class CounterKey(NamedTuple):
+    """One of a rule's own counters that stands for lost frames."""
+
+    interface: str
+    object: str
+    rule: str
+    event: int
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """`packets` since `since` (RFC 3339); `mark` of them by the last time the rate was taken."""
+
+    packets: int
+    since: str
+    hint: str
+    mark: int = 0
+    rate: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What was read at `time` (seconds since 1970; `now` is the same as RFC 3339).
+
+    `monitor` identifies the installation that `counts` belong to, empty when there is none.
+    `counters` are the rules' own, by (interface, object, rule).
+    """
+
+    monitor: str
+    counts: Mapping[LossKey, int]
+    counters: Mapping[tuple[str, str, str], RuleCounters]
+    time: float
+    now: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """`seen` and `counters` are the absolute counts that `totals` already include. `owed` is, by
+    interface, what its CPUMAP programs lost less the failed redirects that explain it, and is in
+    no total yet.
+    """
+
+    monitor: str = ""
+    time: float = 0.0
+    seen: Mapping[LossKey, int] = field(default_factory=dict)
+    counters: Mapping[CounterKey, int] = field(default_factory=dict)
+    totals: Mapping[Cause, Total] = field(default_factory=dict)
+    owed: Mapping[str, int] = field(default_factory=dict)
+    meanings: Meanings = field(default_factory=Meanings)
+
+
+def fold(ledger: Ledger, reading: Reading, scene: Scene) -> Ledger:
+    """The ledger with everything counted since. `scene` must hold what the ledger remembers too."""
+    known = ledger.seen if reading.monitor == ledger.monitor else {}
+    totals = dict(ledger.totals)
+    owed = dict(ledger.owed)
+    # Below 0: what the installation before this one had counted last, see `hand_over`.
+    pending = dict.fromkeys((key for key, count in known.items() if count < 0), 0)
+    grown = {
+        key: (count - known.get(key, 0)) % WRAP
+        for key, count in {**pending, **reading.counts}.items()
+        if count != known.get(key, 0)
+    }
+    _settle(grown, reading.counts, owed, scene)
+    for key, packets in grown.items():
+        found = attribute(key, scene) if packets > 0 else None
+        if found is not None:
+            _add(totals, found.cause, packets, found.hint, reading.now)
+    counters = _fold_counters(ledger.counters, reading, scene, totals)
+    return replace(
+        ledger,
+        monitor=reading.monitor,
+        time=_rates(totals, ledger.time, reading.time),
+        seen=reading.counts,
+        counters=counters,
+        totals=totals,
+        owed=owed,
+    )
+
+
+def hand_over(
+    ledger: Ledger, last: Mapping[LossKey, int], monitor: str, first: Mapping[LossKey, int]
+) -> Ledger:
+    """The ledger after another installation took over: `last` was read from the old one when it
+    had stopped counting, `first` from the new one `monitor` just after that. Frames that both
+    counted meanwhile are in `last` and not counted again."""
+    seen = dict(first)
+    for key, count in last.items():
+        grown = (count - ledger.seen.get(key, 0)) % WRAP
+        if grown:
+            seen[key] = seen.get(key, 0) - grown
+    return replace(ledger, monitor=monitor, seen=seen)
+
+
+def forget(ledger: Ledger, objects: set[str]) -> Ledger:
+    """Without the totals of objects that are not in `objects`."""
+    kept = {c: t for c, t in ledger.totals.items() if not c.object or c.object in objects}
+    return replace(ledger, totals=kept)
+
+
+def _add(totals: dict[Cause, Total], cause: Cause, packets: int, hint: str, now: str) -> None:
+    old = totals.get(cause, Total(0, now, hint))
+    totals[cause] = replace(old, packets=old.packets + packets, hint=hint)
+
+
+def _rates(totals: dict[Cause, Total], before: float, now: float) -> float:
+    """Put the rates in; returns the time that they hold from."""
+    elapsed = now - before
+    if before and 0 <= elapsed < RATE_SECONDS:
+        return before
+    for cause, total in totals.items():
+        rate = (total.packets - total.mark) / elapsed if before and elapsed > 0 else 0.0
+        totals[cause] = replace(total, mark=total.packets, rate=rate)
+    return now
+
+
+def _settle(
+    grown: dict[LossKey, int], counts: Iterable[LossKey], owed: dict[str, int], scene: Scene
+) -> None:
+    """A CPUMAP program that sends on to a device reports a failed redirect twice: at
+    xdp_redirect_err, and as its own drop. The second is taken off `grown` here.
+
+    Both are read at slightly different times, so what is left over counts only when it is still
+    there at the next fold.
+    """
+    before = dict(owed)
+    for key, packets in list(grown.items()):
+        found = scene.meanings.maps.get(key.map)
+        if found is None:
+            continue
+        if key.event == Event.CPUMAP_PROGRAM and sends_on(found, scene):
+            owed[found.interface] = owed.get(found.interface, 0) + packets
+            del grown[key]
+        elif key.event == Event.REDIRECT_ERR and key.program not in scene.meanings.programs:
+            owed[found.interface] = owed.get(found.interface, 0) - packets
+    for key in counts:
+        found = scene.meanings.maps.get(key.map)
+        if key.event == Event.CPUMAP_PROGRAM and found is not None:
+            settled = min(before.pop(found.interface, 0), owed.get(found.interface, 0))
+            if settled > 0:
+                grown[key] = settled
+                owed[found.interface] -= settled
+
+
+def _fold_counters(
+    before: Mapping[CounterKey, int], reading: Reading, scene: Scene, totals: dict[Cause, Total]
+) -> dict[CounterKey, int]:
+    """Add what rules counted themselves; returns what is now included."""
+    seen = {k: n for k, n in before.items() if (k.interface, k.object, k.rule) in reading.counters}
+    for (interface, owner, name), counters in reading.counters.items():
+        rule = scene.meanings.rule(interface, (owner, name))
+        if rule is None:
+            continue  # Not attached now; the counters go on when the device comes back.
+        for event, count in ((Own.MISS, counters.misses), (Own.REWRITE, counters.errors)):
+            key = CounterKey(interface, owner, name, event)
+            old = seen.get(key, 0)
+            # A slot that was given to the rule again began at 0.
+            packets = count - old if count >= old else count
+            seen[key] = count
+            if packets and (event is Own.REWRITE or rule.on_miss in _LOST_MISSES):
+                found = attribute_counter(interface, rule, event, scene)
+                _add(totals, found.cause, packets, found.hint, reading.now)
+    return seen

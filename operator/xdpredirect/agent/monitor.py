@@ -1,0 +1,162 @@
+"""The drop monitor of one bpffs directory: there while something of ours is attached, and what it
+counted. Called by `agent.machine`.
+
+A kernel that cannot carry it, for want of BTF, does not stop anything else: `problem` then says
+why, and it is tried again later.
+"""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from xdpredirect.agent.counters import read_counters
+from xdpredirect.agent.host import Host
+from xdpredirect.agent.ledger import Ledger, Reading, fold, forget, hand_over
+from xdpredirect.agent.ledger_file import read_ledger, write_ledger
+from xdpredirect.agent.losses import Scene
+from xdpredirect.agent.meanings import Meanings, merge, to_remember
+from xdpredirect.agent.observed import Observed
+from xdpredirect.agent.opened import remove_tree
+from xdpredirect.agent.pins import Pins
+from xdpredirect.agent.report import RuleCounters
+from xdpredirect.datapath.abi import LossKey
+from xdpredirect.errors import CompileError, KernelError, VerifierError
+from xdpredirect.kernel.bpf import ENOENT
+from xdpredirect.kernel.compile import Compiler
+from xdpredirect.kernel.maps import map_id, pinned_map
+from xdpredirect.kernel.tracer import LOSSES, TRACEPOINTS, install, read_losses
+
+RETRY_SECONDS = 60.0
+_FILES = ("abi.h", "drop_monitor.c", "kernel.h")
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_NETNS = Path("/proc/thread-self/ns/net")
+
+
+class Monitor:
+    """Installs, reads and removes it. The ledger is read from disk once and written when it has
+    changed."""
+
+    def __init__(
+        self, pins: Pins, state_dir: Path, compiler: Compiler, sources: Mapping[str, str]
+    ) -> None:
+        self._pins, self._compiler, self._sources = pins, compiler, sources
+        self._path = state_dir / "losses.json"
+        text = "\0".join((*(sources[name] for name in _FILES), *TRACEPOINTS))
+        self._directory = pins.monitor / hashlib.sha256(text.encode()).hexdigest()[:12]
+        self._ledger: Ledger | None = None
+        self._saved: Ledger | None = None
+        self._try_again = 0.0
+        self.problem = ""
+
+    @property
+    def ledger(self) -> Ledger:
+        """What is known to be lost so far."""
+        if self._ledger is None:
+            self._ledger = read_ledger(self._path)
+            self._saved = replace(self._ledger, time=0.0)
+        return self._ledger
+
+    def there(self) -> bool:
+        """Whether frames are being counted."""
+        return self._installed() is not None
+
+    def ensure(self) -> None:
+        """Install it where it is missing. What goes wrong ends up in `problem`."""
+        if (self._directory / LOSSES.name).exists():
+            self.problem = ""
+            return
+        if time.monotonic() < self._try_again:
+            return
+        try:
+            self._install()
+            self.problem = ""
+        except (KernelError, CompileError, VerifierError, KeyError) as error:
+            self.problem = str(error).splitlines()[0]
+            self._try_again = time.monotonic() + RETRY_SECONDS
+            remove_tree(self._directory)
+
+    def _install(self) -> None:
+        # What a process that was killed left here is not whole: the map of losses comes last.
+        remove_tree(self._directory)
+        self._directory.mkdir(parents=True, mode=0o700)
+        install(self._directory, self._compiler, self._sources, _NETNS.stat().st_ino)
+        for other in self._pins.monitor.iterdir():
+            if other != self._directory:
+                self._take_over(other)
+
+    def _take_over(self, old: Path) -> None:
+        """From an installation of another version, without losing or repeating a count."""
+        ledger = self.ledger
+        for link in old.glob("link-*"):
+            link.unlink()
+        monitor, last = _counts(old)
+        if monitor == ledger.monitor:
+            self._ledger = hand_over(ledger, last, *_counts(self._directory))
+        remove_tree(old)
+
+    def remove(self) -> None:
+        """Unpin everything; what it counted must have been folded before."""
+        remove_tree(self._pins.monitor)
+
+    def fold(self, meanings: Meanings, seen: Observed, host: Host, before: bool = False) -> Ledger:
+        """Add what was counted since the last fold to the ledger, in memory only.
+
+        `before` the pass acts, the rules that ran until now are those remembered.
+        """
+        old = self.ledger.meanings
+        merged = merge(meanings, old) if before else merge(old, meanings)
+        ledger = fold(self.ledger, self._reading(seen), Scene(merged, host))
+        keep = merged if before else to_remember(merged, meanings)
+        self._ledger = replace(ledger, meanings=keep)
+        return self._ledger
+
+    def keep(self, meanings: Meanings, seen: Observed, host: Host, objects: set[str]) -> None:
+        """Fold at the end of a pass and store it, without what `objects` no longer names.
+
+        Raises OSError.
+        """
+        self._save(forget(self.fold(meanings, seen, host), objects))
+
+    def _save(self, ledger: Ledger) -> None:
+        """Nothing is written where only the time went by."""
+        self._ledger = ledger
+        if replace(ledger, time=0.0) != self._saved:
+            write_ledger(self._path, ledger)
+            self._saved = replace(ledger, time=0.0)
+
+    def _installed(self) -> Path | None:
+        found = sorted(path.parent for path in self._pins.monitor.glob(f"*/{LOSSES.name}"))
+        return self._directory if self._directory in found else next(iter(found), None)
+
+    def _reading(self, seen: Observed) -> Reading:
+        now = datetime.now(UTC)
+        counters: dict[tuple[str, str, str], RuleCounters] = {}
+        for name, item in seen.interfaces.items():
+            for slot, found in read_counters(self._pins, name, item.slots).items():
+                if slot in item.slots:
+                    counters[(name, *item.slots[slot])] = found
+        monitor, counts = _counts(self._installed())
+        return Reading(
+            monitor=monitor,
+            counts=counts,
+            counters=counters,
+            time=now.timestamp(),
+            now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+
+
+def _counts(directory: Path | None) -> tuple[str, dict[LossKey, int]]:
+    """An installation, as boot and map id, and its counts; nothing where there is none."""
+    if directory is None:
+        return "", {}
+    try:
+        with pinned_map(directory / LOSSES.name) as losses:
+            boot = _BOOT.read_text().strip()
+            return f"{boot}:{map_id(losses.fd)}", read_losses(losses)
+    except KernelError as error:
+        if error.errno == ENOENT:
+            return "", {}
+        raise

@@ -1,0 +1,189 @@
+"""Reasons of frames that were on their way to a CPU or a socket, or that never found a target."""
+
+import errno
+
+from xdpredirect.agent.host import XdpMode
+from xdpredirect.datapath.abi import Event
+from xdpredirect.reasons.facts import Facts, MapKind, Own, Reason
+
+XDP_ABORTED, XDP_TX = 0, 3
+ENQUEUE = (Event.REDIRECT_ERR,)
+SOCKET, CPU = (MapKind.SOCKET,), (MapKind.CPU,)
+
+
+def _split(facts: Facts) -> bool:
+    """Linux 5.19 gave each failure of a socket an errno of its own."""
+    return facts.kernel >= (5, 19) or facts.kernel == (0, 0)
+
+
+def _unsplit(facts: Facts) -> bool:
+    return not _split(facts)
+
+
+CPUS = (
+    Reason(
+        name="CpuQueueFull",
+        events=(Event.CPUMAP_ENQUEUE,),
+        cause="The queue of {target} is full: it gets more frames than it can work off.",
+        fix="Add CPUs to the rule, raise `cpus.queueSize` (up to 16384), and keep other work off "
+        "{target}.",
+    ),
+    Reason(
+        name="CpuQueueFull",
+        events=ENQUEUE,
+        errnos=(errno.ENOSPC,),
+        maps=CPU,
+        condition="generic mode, counted with xdp_cpumap_enqueue",
+        cause="The queue of {target} is full, in generic mode.",
+        fix="Use `mode: Native` on {interface}, add CPUs, or raise `cpus.queueSize`.",
+    ),
+    Reason(
+        name="CpuOutOfMemory",
+        events=(Event.CPUMAP_KTHREAD,),
+        cause="No memory for packet buffers on {target}.",
+        fix="Lower `cpus.queueSize`, or give the machine memory: `cat /proc/buddyinfo`.",
+        source="kernel/bpf/cpumap.c: cpu_map_kthread_run",
+    ),
+    Reason(
+        name="CpuProgramDropped",
+        events=(Event.CPUMAP_PROGRAM,),
+        cause="On {target} there was no room in front of the frame for the VLAN tag of the "
+        "rewrite.",
+        fix="Send to a device without the tag, or rewrite before the CPU: use a Device rule.",
+    ),
+)
+
+SOCKETS = (
+    Reason(
+        name="SocketWrongQueue",
+        events=ENQUEUE,
+        errnos=(errno.EINVAL,),
+        maps=SOCKET,
+        when=_split,
+        cause="The socket at {target} is bound to another queue or device.",
+        fix="Bind it to the queue that frames arrive on, or steer them: `ethtool -N {interface} "
+        "...`.",
+        kernels="before 5.19 also a socket that is not bound",
+    ),
+    Reason(
+        name="SocketNotBound",
+        events=ENQUEUE,
+        errnos=(errno.ENXIO, errno.EINVAL),
+        maps=SOCKET,
+        cause="The socket at {target} is not bound, or is being closed.",
+        fix="Start the program that owns it; `ss --xdp` lists bound sockets.",
+        kernels="EINVAL before 5.19",
+    ),
+    Reason(
+        name="SocketRingFull",
+        events=ENQUEUE,
+        errnos=(errno.ENOBUFS,),
+        maps=SOCKET,
+        cause="The receive ring of the socket at {target} is full: its program is too slow.",
+        fix="A larger ring, more queues, or busy polling in that program.",
+        kernels="ENOSPC before 5.19",
+    ),
+    Reason(
+        name="SocketFillRingEmpty",
+        events=ENQUEUE,
+        errnos=(errno.ENOMEM,),
+        maps=SOCKET,
+        cause="The socket at {target} has no empty buffers: its program does not give them back.",
+        fix="A larger UMEM, or refill the fill ring earlier in that program.",
+        kernels="ENOSPC before 5.19",
+    ),
+    Reason(
+        name="SocketRingFull",
+        events=ENQUEUE,
+        errnos=(errno.ENOSPC,),
+        maps=SOCKET,
+        when=_unsplit,
+        condition="Linux before 5.19",
+        cause="The receive ring of the socket at {target} is full, or its fill ring is empty.",
+        fix="Larger rings in that program; Linux 5.19 tells the two apart.",
+        kernels="before 5.19",
+        source="net/xdp/xsk.c and xsk_queue.h of 5.10",
+    ),
+    Reason(
+        name="FrameTooBigForSocket",
+        events=ENQUEUE,
+        errnos=(errno.ENOSPC, errno.EOPNOTSUPP),
+        maps=SOCKET,
+        cause="Frames are longer than a UMEM buffer of the socket at {target}.",
+        fix="Larger buffers, or XDP_USE_SG (Linux 6.6) in that program.",
+    ),
+)
+
+PROGRAMS = (
+    Reason(
+        name="BroadcastWithoutMember",
+        events=(Own.MISS,),
+        when=lambda facts: facts.broadcast,
+        condition="the rule is a Broadcast",
+        cause="No member of the broadcast could take a copy: each is down, cannot transmit XDP "
+        "frames, or is where the frame came from.",
+        fix="`xdpredirect status` names each member's problem under Findings.",
+    ),
+    Reason(
+        name="NoEntry",
+        events=(Own.MISS,),
+        condition="the rule's onMiss is Drop or Abort",
+        cause="The rule had no target for the frame, and onMiss drops it.",
+        fix="Add the missing entry or device, or choose `onMiss: Pass`.",
+    ),
+    Reason(
+        name="NoTarget",
+        events=ENQUEUE,
+        errnos=(56,),
+        cause="A program said XDP_REDIRECT without naming a target.",
+        fix="It must return what the redirect helper returned; mend the program.",
+    ),
+    Reason(
+        name="DeviceGone",
+        events=ENQUEUE,
+        errnos=(errno.EINVAL,),
+        maps=(MapKind.NONE, MapKind.DEVICE),
+        cause="The device of a redirect by number is gone, or is in another network namespace.",
+        fix="Use a map, whose entries go with the device; see `ip link`.",
+    ),
+    Reason(
+        name="TransmitQueueStopped",
+        events=(Event.EXCEPTION,),
+        when=lambda facts: facts.verdict == XDP_TX and facts.mode is not XdpMode.NATIVE,
+        condition="verdict XDP_TX, generic mode",
+        cause="The transmit queue of {target} was stopped; generic XDP passes its qdisc by.",
+        fix="Use `mode: Native`, or a larger ring: `ethtool -G {target} tx 4096`.",
+    ),
+    Reason(
+        name="TransmitRefused",
+        events=(Event.EXCEPTION,),
+        when=lambda facts: facts.verdict == XDP_TX,
+        condition="verdict XDP_TX, native mode",
+        cause="The driver of {target} refused frames that go back out.",
+        fix="See its counters: `ethtool -S {target}`; more channels often help.",
+        source="xdp_exception in every NIC driver's XDP_TX branch",
+    ),
+    Reason(
+        name="ProgramAborted",
+        events=(Event.EXCEPTION,),
+        when=lambda facts: facts.verdict == XDP_ABORTED,
+        condition="verdict XDP_ABORTED",
+        cause="A program on {interface} gave up: XDP_ABORTED.",
+        fix="Ask whoever attached it: `bpftool net show dev {interface}`.",
+    ),
+    Reason(
+        name="UnknownVerdict",
+        events=(Event.EXCEPTION,),
+        condition="any other verdict",
+        cause="A program on {interface} returned a verdict that the driver does not know.",
+        fix="Mend the program: `bpftool net show dev {interface}` names it.",
+    ),
+    Reason(
+        name="Unexplained",
+        events=tuple(Event),
+        condition="none of the rows above",
+        cause="The kernel lost frames from {interface} to {target} with an error that is not in "
+        "our table.",
+        fix="Please report it with the output of `xdpredirect status -o json`.",
+    ),
+)
