@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.fuzz.campaign import Plan, Total, run
 from tests.fuzz.refusal import check_commands
 from tests.kernel.loaded import CACHE
@@ -10,6 +12,8 @@ SEED = "make test"
 CASES = 100  # 1, 2 and 3 objects an interface in turn: 199 objects
 BROKEN, COMMANDS = 200, 12
 FRAMES = 20
+# Out of stack; a million instructions; out of stack with six rules.
+ONCE_REFUSED = (17, 28, 63)
 
 
 def test_random_objects_do_what_the_reference_says(tmp_path: Path) -> None:
@@ -27,6 +31,14 @@ def test_random_objects_do_what_the_reference_says(tmp_path: Path) -> None:
     assert total.objects >= 200
     assert total.frames > CASES * FRAMES * 0.9
     assert total.largest > 100
+
+
+@pytest.mark.parametrize("number", ONCE_REFUSED)
+def test_cases_that_the_compiler_or_the_verifier_refused(number: int, tmp_path: Path) -> None:
+    plan = Plan(
+        kind="valid", seed="1", first=number, last=number + 1, cache=CACHE, findings=tmp_path
+    )
+    assert run(plan, 1, lambda _: None).failures == []
 
 
 def test_broken_documents_are_refused_clearly(tmp_path: Path) -> None:
