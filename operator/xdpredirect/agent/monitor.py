@@ -30,7 +30,7 @@ from xdpredirect.kernel.maps import map_id, pinned_map
 from xdpredirect.kernel.tracer import LOSSES, TRACEPOINTS, install, read_losses
 
 RETRY_SECONDS = 60.0
-_FILES = ("abi.h", "drop_monitor.c", "kernel.h")
+_FILES = ("abi.h", "drop_monitor.c", "kernel.h", "traced.h")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NETNS = Path("/proc/thread-self/ns/net")
 
