@@ -8,9 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xdpredirect.agent.report import InterfaceReport, Loss, Report, RuleCounters, RuleReport
+from xdpredirect.reasons import REASONS, Own
 
 KEEPS_FRAMES = ("Pass", "Drop")
 """Actions that hand no frame on; all others redirect (TX too: out of the device it came in on)."""
+COUNTED_BY_RULES = frozenset(
+    row.name for row in REASONS if all(isinstance(event, Own) for event in row.events)
+)
+"""Reasons whose frames are among the misses and errors of their rule already."""
 LossId = tuple[str, str, str, str, str, str]
 CpuCounters = Mapping[tuple[str, str, str], tuple[RuleCounters, ...]]
 """Counters by CPU number; keys are (interface, object, rule)."""
@@ -18,27 +23,23 @@ CpuCounters = Mapping[tuple[str, str, str], tuple[RuleCounters, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleRates:
-    """One rule on one interface. `matched` frames of `octets` bytes; of them `misses` had no entry
-    in the map, `errors` could not be rewritten, `lost` were redirected and did not arrive (copies,
-    for Broadcast). `cpus` are matched frames by CPU number."""
+    """One rule on one interface. `matched` frames of `octets` bytes; of them `redirected` were
+    handed on and arrived, as far as the kernel tells, `misses` had no entry in the map, `errors`
+    could not be rewritten. `lost` counts those that the losses of the interval blame on this rule
+    (for Broadcast: copies, which `redirected` frames have several of). `cpus` are matched frames by
+    CPU number."""
 
     object: str
     rule: str
     action: str
     targets: tuple[str, ...]
     matched: int
+    redirected: int
     octets: int
     misses: int
     errors: int
     lost: int
     cpus: tuple[int, ...]
-
-    @property
-    def redirected(self) -> int:
-        """Frames that were handed on and arrived, as far as the kernel tells."""
-        if self.action in KEEPS_FRAMES:
-            return 0
-        return max(0, self.matched - self.misses - self.errors - self.lost)
 
     @property
     def skew(self) -> float:
@@ -162,16 +163,22 @@ def _rule(
     after = cpus[1].get(key, ())
     before = cpus[0].get(key, ()) or (RuleCounters(),) * len(after)
     pairs = list(zip(after, before, strict=True))
-    mine = (loss for loss in losses if (loss.object, loss.rule) == (rule.object, rule.rule))
+    matched = sum(since(new.packets, old.packets) for new, old in pairs)
+    misses = sum(since(new.misses, old.misses) for new, old in pairs)
+    errors = sum(since(new.errors, old.errors) for new, old in pairs)
+    mine = [loss for loss in losses if (loss.object, loss.rule) == (rule.object, rule.rule)]
+    under_way = sum(loss.packets for loss in mine if loss.reason not in COUNTED_BY_RULES)
+    arrived = matched - misses - errors - (0 if rule.action == "Broadcast" else under_way)
     return RuleRates(
         object=rule.object,
         rule=rule.rule,
         action=rule.action,
         targets=rule.targets,
-        matched=sum(since(new.packets, old.packets) for new, old in pairs),
+        matched=matched,
+        redirected=0 if rule.action in KEEPS_FRAMES else max(0, arrived),
         octets=sum(since(new.octets, old.octets) for new, old in pairs),
-        misses=sum(since(new.misses, old.misses) for new, old in pairs),
-        errors=sum(since(new.errors, old.errors) for new, old in pairs),
+        misses=misses,
+        errors=errors,
         lost=sum(loss.packets for loss in mine),
         cpus=tuple(since(new.packets, old.packets) for new, old in pairs),
     )
@@ -199,8 +206,8 @@ def _losses(before: Report, after: Report) -> tuple[LossRate, ...]:
 def _by_id(report: Report) -> dict[LossId, Loss]:
     return {
         (loss.object, loss.rule, loss.interface, loss.target, loss.reason, loss.errno): loss
-        for item in report.objects
-        for loss in item.losses
+        for losses in (*(item.losses for item in report.objects), report.shared)
+        for loss in losses
     }
 
 

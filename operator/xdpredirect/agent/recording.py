@@ -55,8 +55,7 @@ def interval_data(interval: Interval) -> dict[str, object]:
 
 def _interface(item: InterfaceRates) -> dict[str, object]:
     rules = [
-        {**_camel(asdict(rule)), "targets": list(rule.targets), "redirected": rule.redirected}
-        | {"cpus": list(rule.cpus)}
+        {**_camel(asdict(rule)), "targets": list(rule.targets), "cpus": list(rule.cpus)}
         for rule in item.rules
     ]
     return {**_camel(asdict(item)), "rules": rules}

@@ -9,7 +9,7 @@ from rich.text import Text
 from xdpredirect.agent.host_rates import Event, HostInterval
 from xdpredirect.cli.figures import count
 from xdpredirect.cli.monitor_tables import figure, rate_table, time_line
-from xdpredirect.cli.tables import heading
+from xdpredirect.cli.shapes import heading
 
 Cells = Callable[[Event, float], Iterable[Text]]
 _ROWS = 20

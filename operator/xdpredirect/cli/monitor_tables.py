@@ -16,7 +16,7 @@ from xdpredirect.agent.rates import (
     per_second,
 )
 from xdpredirect.cli.figures import compact, count, listed, octets
-from xdpredirect.cli.tables import heading, with_commands
+from xdpredirect.cli.shapes import heading, with_commands
 
 WIDE = 110
 """Columns from which on actions and targets have room beside the rates."""
