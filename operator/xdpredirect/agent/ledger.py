@@ -5,15 +5,17 @@ one slot; ids vanish when a program is swapped. The ledger turns them into total
 that: every fold adds what grew since the last one. Called by `agent.monitor`, which stores it.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from xdpredirect.agent.losses import Cause, Scene, attribute, attribute_counter, sends_on
-from xdpredirect.agent.meanings import Meanings
+from xdpredirect.agent.meanings import Meanings, Section
 from xdpredirect.agent.report import RuleCounters
 from xdpredirect.api.action import OnMiss
 from xdpredirect.datapath.abi import Event, LossKey
+from xdpredirect.datapath.mapspec import MapType
 from xdpredirect.reasons import Own
 
 WRAP = 1 << 64
@@ -86,7 +88,7 @@ def fold(ledger: Ledger, reading: Reading, scene: Scene) -> Ledger:
         if count != known.get(key, 0)
     }
     _settle(grown, reading.counts, owed, scene)
-    for key, packets in grown.items():
+    for key, packets in _by_section(grown, scene).items():
         found = attribute(key, scene) if packets > 0 else None
         if found is not None:
             _add(totals, found.cause, packets, found.hint, reading.now)
@@ -95,7 +97,7 @@ def fold(ledger: Ledger, reading: Reading, scene: Scene) -> Ledger:
         ledger,
         monitor=reading.monitor,
         time=_rates(totals, ledger.time, reading.time),
-        seen=reading.counts,
+        seen=dict(reading.counts),
         counters=counters,
         totals=totals,
         owed=owed,
@@ -136,6 +138,39 @@ def _rates(totals: dict[Cause, Total], before: float, now: float) -> float:
         rate = (total.packets - total.mark) / elapsed if before and elapsed > 0 else 0.0
         totals[cause] = replace(total, mark=total.packets, rate=rate)
     return now
+
+
+def _by_section(grown: Mapping[LossKey, int], scene: Scene) -> dict[LossKey, int]:
+    """One key for all keys of a device map that are one rule's: they have one cause, and a map may
+    have thousands."""
+    firsts = {
+        number: sorted({section.first for section in found.sections})
+        for number, found in scene.meanings.maps.items()
+        if found.type != MapType.CPUMAP and _apart(found.sections)
+    }
+    ends = {
+        number: max(s.first + s.count for s in scene.meanings.maps[number].sections)
+        for number in firsts
+    }
+    added: dict[LossKey, int] = {}
+    for key, packets in grown.items():
+        event, program, number, index, origin, to, error = key
+        one = key
+        if event == Event.REDIRECT_ERR and number in firsts:
+            starts = firsts[number]
+            inside = starts[0] <= index < ends[number]
+            first = starts[bisect_right(starts, index) - 1] if inside else index
+            one = LossKey(event, program, number, first, origin, to, error)
+        added[one] = added.get(one, 0) + packets
+    return added
+
+
+def _apart(sections: Sequence[Section]) -> bool:
+    """Whether the sections cover their keys without gap or overlap, and there is one."""
+    ordered = sorted((s.first, s.count) for s in sections)
+    ends = [first + count for first, count in ordered]
+    starts = [first for first, _ in ordered]
+    return bool(ordered) and ends[:-1] == starts[1:]
 
 
 def _settle(

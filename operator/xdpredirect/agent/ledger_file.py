@@ -44,7 +44,7 @@ def _encode(ledger: Ledger) -> dict[str, object]:
         "version": VERSION,
         "monitor": ledger.monitor,
         "time": ledger.time,
-        "seen": [[*astuple(key), count] for key, count in ledger.seen.items()],
+        "seen": [[*tuple(key), count] for key, count in ledger.seen.items()],
         "counters": [[*key, count] for key, count in ledger.counters.items()],
         "totals": [[*cause, *astuple(total)] for cause, total in ledger.totals.items()],
         "owed": dict(ledger.owed),

@@ -5,8 +5,8 @@ Integers are in the machine's order, addresses in network order.
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from typing import NamedTuple
 
 from xdpredirect.api.action import Rewrite, VlanOperation
 from xdpredirect.api.match import Prefix
@@ -42,14 +42,13 @@ class Event(IntEnum):
     CPUMAP_PROGRAM = 7
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class LossKey:
-    """struct loss_key of bpf/abi.h."""
+class LossKey(NamedTuple):
+    """struct loss_key of bpf/abi.h. A tuple, for thousands are read and looked up at a time."""
 
     event: int
     program: int
     map: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody calls
     origin: int
     to: int
     error: int

@@ -138,9 +138,11 @@ class Map:
                     raise
                 finished = True
             (count,) = struct.unpack_from("=I", attributes, 32)
+            # Once: every `raw` copies the whole buffer.
+            all_keys, all_values = keys.raw, values.raw
             for i in range(count):
-                key = keys.raw[i * key_size : (i + 1) * key_size]
-                found[key] = values.raw[i * value_size : (i + 1) * value_size]
+                key = all_keys[i * key_size : (i + 1) * key_size]
+                found[key] = all_values[i * value_size : (i + 1) * value_size]
             if finished:
                 return found
             start = address_of(cursor)

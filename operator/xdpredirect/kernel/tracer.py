@@ -96,7 +96,7 @@ def _attach(program: int, path: Path) -> None:
 
 def read_losses(losses: Map) -> dict[LossKey, int]:
     """Frames lost since the monitor was installed, by cause, summed over CPUs."""
-    return {
-        LossKey(*KEY.unpack(key)): sum(count for (count,) in struct.iter_unpack("=Q", values))
-        for key, values in losses.items().items()
-    }
+    found = losses.items()
+    values = struct.Struct(f"={losses.value_octets // 8}Q").iter_unpack(b"".join(found.values()))
+    keys = map(LossKey._make, KEY.iter_unpack(b"".join(found)))
+    return dict(zip(keys, map(sum, values), strict=True))
