@@ -16,6 +16,7 @@ from tests.kernel import loaded
 from tests.kernel.loaded import SOURCES, Loaded
 from tests.spec.generate import Frame
 from xdpredirect.agent.desired import desire
+from xdpredirect.agent.effective import effective
 from xdpredirect.agent.observed import Observed
 from xdpredirect.agent.report import Finding
 from xdpredirect.api.redirect import XdpRedirect
@@ -60,7 +61,8 @@ def other_ifindex() -> int:
 
 def check(case: Case, compiler: BatchCompiler, objects: Sequence[XdpRedirect]) -> Result:
     """Compare the program of these objects with the reference on the frames of the case."""
-    desired = desire(objects, case.sets, case.host, _NOTHING, sources_digest(SOURCES))
+    chosen = effective(objects, tuple(case.sets.values()), {}, {})
+    desired = desire(chosen, case.host, _NOTHING, sources_digest(SOURCES))
     interface = desired.interfaces.get(case.arrival.name)
     if interface is None:
         return Result(refused=_refused(desired.findings))

@@ -4,14 +4,14 @@ Between `resolve` (what objects mean here) and `plan` (what to do): it gives rul
 slots and leaves out, with a finding, the object that cannot share an interface.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from xdpredirect.agent.effective import Effective
 from xdpredirect.agent.host import Host
 from xdpredirect.agent.observed import Observed
 from xdpredirect.agent.report import Finding, Severity
 from xdpredirect.agent.resolve import resolve
-from xdpredirect.api.redirect import XdpAddressSet, XdpRedirect
 from xdpredirect.datapath.builder import LayoutConflict
 from xdpredirect.datapath.layout import Layout, lay_out
 from xdpredirect.datapath.slots import assign_slots
@@ -28,35 +28,37 @@ class DesiredInterface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """Interfaces by name; `conflicted` holds (object, interface)."""
+    """Interfaces by name; `conflicted` holds (object, interface). `untouched` are interfaces whose
+    objects cannot be laid out: what runs there stays."""
 
     interfaces: Mapping[str, DesiredInterface]
     findings: tuple[Finding, ...]
     conflicted: frozenset[tuple[str, str]]
+    untouched: frozenset[str] = frozenset()
 
 
-def desire(
-    redirects: Sequence[XdpRedirect],
-    sets: Mapping[str, XdpAddressSet],
-    host: Host,
-    observed: Observed,
-    sources: str,
-) -> Desired:
+def desire(chosen: Effective, host: Host, observed: Observed, sources: str) -> Desired:
     """Lay out every interface. `sources` is the digest of the C files."""
-    resolution = resolve(redirects, sets, host)
+    resolution = resolve(chosen.redirects, chosen.sets, host, chosen.own_sets)
     findings = list(resolution.findings)
     conflicted = set(resolution.conflicted)
     interfaces = {}
+    untouched = set()
     for wanted in resolution.interfaces:
         seen = observed.interfaces.get(wanted.link.name)
         taken = seen.slots if seen else {}
         laid, problems = _lay_out(wanted, taken, resolution.machine, sources)
         findings += problems
         conflicted |= {(f.object, wanted.link.name) for f in problems}
-        if laid is not None:
+        if laid is None:
+            untouched.add(wanted.link.name)
+        else:
             interfaces[wanted.link.name] = laid
     return Desired(
-        interfaces=interfaces, findings=tuple(findings), conflicted=frozenset(conflicted)
+        interfaces=interfaces,
+        findings=tuple(findings),
+        conflicted=frozenset(conflicted),
+        untouched=frozenset(untouched),
     )
 
 

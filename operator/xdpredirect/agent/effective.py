@@ -5,7 +5,7 @@ so that a rule never loses the condition that narrows it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xdpredirect.agent.place import set_names
 from xdpredirect.agent.report import Finding, Severity
@@ -15,12 +15,13 @@ from xdpredirect.api.redirect import State, XdpAddressSet, XdpRedirect
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effective:
     """Objects and sets to resolve. `held` names objects that stay as they were applied, or stay
-    away when they never were."""
+    away when they never were; `own_sets` are the sets as such an object knows them."""
 
     redirects: tuple[XdpRedirect, ...]
     sets: Mapping[str, XdpAddressSet]
     findings: tuple[Finding, ...]
     held: frozenset[str]
+    own_sets: Mapping[str, Mapping[str, XdpAddressSet]] = field(default_factory=dict)
 
 
 def effective(
@@ -45,6 +46,7 @@ def effective(
         sets=sets,
         findings=tuple(findings),
         held=frozenset(held),
+        own_sets={name: {**sets, **applied_sets} for name in held},
     )
 
 

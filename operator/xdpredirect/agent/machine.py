@@ -102,7 +102,8 @@ class MachineAgent:
         for name, item in desired.interfaces.items():
             self._converge_interface(run, item, seen.interfaces.get(name), seen)
         for name, there in seen.interfaces.items():
-            if name not in desired.interfaces and not _waits(there, host, chosen):
+            known = name in desired.interfaces or name in desired.untouched
+            if not known and not _waits(there, host, chosen):
                 self._perform(run, name, plan_removal(there))
         run.actions += self._preparer.after(wants, host, dry_run)
         if not dry_run:
@@ -134,7 +135,7 @@ class MachineAgent:
             {o.name: o for o in applied.redirects},
             {s.name: s for s in applied.address_sets},
         )
-        return host, seen, chosen, desire(chosen.redirects, chosen.sets, host, seen, self._sources)
+        return host, seen, chosen, desire(chosen, host, seen, self._sources)
 
     def _rename(self, run: _Pass, host: Host, seen: Observed) -> bool:
         actions = plan_renames(seen, {link.ifindex: link.name for link in host.links})
@@ -171,17 +172,20 @@ class MachineAgent:
             run.actions.append(action)
 
     def _record(self, chosen: Effective, desired: Desired, run: _Pass) -> None:
-        """Objects that were carried out everywhere become the applied ones; what failed somewhere,
+        """Objects that run somewhere become the applied ones. What failed everywhere or is held,
         and the sets that it needs, stay as they were applied before."""
         documents = self._wanted.objects.documents
-        failed = {
+        running = {
             placed.name
             for name, item in desired.interfaces.items()
-            if name in run.failures
+            if name not in run.failures
             for placed in item.wanted.objects
         }
+        failed = {
+            placed.name for item in desired.interfaces.values() for placed in item.wanted.objects
+        } - running
         held = failed | chosen.held
-        needed = {n for o in chosen.redirects if o.name in failed for n in set_names(o)}
+        needed = {n for o in chosen.redirects if o.name in held for n in set_names(o)}
         skip = {Key("XdpRedirect", name) for name in held}
         skip |= {Key("XdpAddressSet", name) for name in needed}
         self.store.mark_applied(d for d in documents if key_of(d) not in skip)

@@ -21,12 +21,15 @@ from xdpredirect.api.match import Prefix
 from xdpredirect.api.redirect import Rule, XdpAddressSet, XdpRedirect
 from xdpredirect.datapath.wanted import PlacedObject, PlacedRule, Target
 
+Sets = Mapping[str, XdpAddressSet]
+
 
 class Placer:
     """Places objects and gathers findings on the way."""
 
-    def __init__(self, sets: Mapping[str, XdpAddressSet], host: Host) -> None:
-        self._sets, self._host = sets, host
+    def __init__(self, sets: Sets, host: Host, own_sets: Mapping[str, Sets] | None = None) -> None:
+        self._common, self._host, self._own = sets, host, own_sets or {}
+        self._sets = sets
         self._findings: list[Finding] = []
 
     def take_findings(self) -> list[Finding]:
@@ -36,6 +39,7 @@ class Placer:
 
     def place(self, redirect: XdpRedirect, link: Link) -> PlacedObject:
         """The object's rules for this interface. Its address sets must be known."""
+        self._sets = self._own.get(redirect.name, self._common)
         rules = tuple(
             self._rule(redirect, rule, link)
             for rule in redirect.spec.rules

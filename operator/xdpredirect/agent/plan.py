@@ -22,7 +22,7 @@ from xdpredirect.agent.actions import (
     RemoveInterface,
     Swap,
 )
-from xdpredirect.agent.host import XdpMode
+from xdpredirect.agent.host import Link, XdpFeatures, XdpMode
 from xdpredirect.agent.observed import ObservedGeneration, ObservedInterface, ObservedMap
 from xdpredirect.api.redirect import Mode
 from xdpredirect.datapath.abi import U32
@@ -215,6 +215,17 @@ def _clear(name: str, layout: Layout, seen: ObservedGeneration) -> Iterator[Acti
             yield _delete(name, layout, wanted, stale)
 
 
+def _wrong_mode(generic: bool | None, link: Link, seen: ObservedInterface) -> bool:
+    """Whether to attach anew for the sake of the mode. A driver without native XDP keeps what it
+    has: taking that away would leave nothing."""
+    if generic is None:
+        return False
+    if generic:
+        return seen.mode is XdpMode.NATIVE
+    native = link.features is None or bool(link.features & XdpFeatures.BASIC)
+    return native and seen.mode is XdpMode.GENERIC
+
+
 def _attach(
     wanted: WantedInterface,
     layout: Layout,
@@ -224,9 +235,7 @@ def _attach(
     name, ifindex = wanted.link.name, wanted.link.ifindex
     generic = {Mode.NATIVE: False, Mode.GENERIC: True, Mode.AUTO: None}[wanted.mode]
     misplaced = seen.attached_to not in (0, ifindex)
-    wrong_mode = generic is not None and seen.mode is (
-        XdpMode.NATIVE if generic else XdpMode.GENERIC
-    )
+    wrong_mode = _wrong_mode(generic, wanted.link, seen)
     if seen.attached_to == ifindex and not wrong_mode:
         if whole is None or seen.running != whole.program:
             yield Swap(

@@ -29,10 +29,17 @@ class Resolution:
     conflicted: frozenset[tuple[str, str]]
 
 
+Sets = Mapping[str, XdpAddressSet]
+
+
 def resolve(
-    redirects: Sequence[XdpRedirect], sets: Mapping[str, XdpAddressSet], host: Host
+    redirects: Sequence[XdpRedirect],
+    sets: Sets,
+    host: Host,
+    own_sets: Mapping[str, Sets] | None = None,
 ) -> Resolution:
-    """Place every active object that selects this machine on its interfaces."""
+    """Place every active object that selects this machine on its interfaces. Objects named in
+    `own_sets` know these sets instead of `sets`."""
     active = sorted(
         (
             o
@@ -46,7 +53,7 @@ def resolve(
     wanted: list[WantedInterface] = []
     findings: list[Finding] = []
     conflicted: set[tuple[str, str]] = set()
-    placer = Placer(sets, host)
+    placer = Placer(sets, host, own_sets or {})
     for link in sorted(host.links, key=lambda link: link.name):
         here = [o for o in active if link in chosen[o.name]]
         if not here:

@@ -12,7 +12,7 @@ from tests.unit.agent.model_kernel import FOREIGN, Hook, ModelKernel
 from tests.unit.datapath.samples import EVERYTHING, address_set, host, link, port, redirect, rule
 from xdpredirect.agent.actions import Action as PlannedAction
 from xdpredirect.agent.desired import desire
-from xdpredirect.agent.effective import Effective
+from xdpredirect.agent.effective import Effective, effective
 from xdpredirect.agent.host import Host, XdpMode
 from xdpredirect.agent.machine import _waits
 from xdpredirect.agent.plan import plan_interface, plan_removal
@@ -111,7 +111,7 @@ def plan(world: World, kernel: ModelKernel) -> Iterator[PlannedAction]:
     names = {ifindex: name for name, ifindex in world.devices}
     yield from plan_renames(kernel.observe(), names)
     seen, there = kernel.observe(), machine(world, kernel)
-    desired = desire(world.redirects, {s.name: s for s in world.sets}, there, seen, "sources")
+    desired = desire(effective(world.redirects, world.sets, {}, {}), there, seen, "sources")
     for name, item in desired.interfaces.items():
         hook = kernel.hooks.get(item.wanted.link.ifindex)
         if hook is not None and hook.program == FOREIGN:
