@@ -133,6 +133,11 @@ def _rates(totals: dict[Cause, Total], before: float, now: float) -> float:
     """Put the rates in; returns the time that they hold from."""
     elapsed = now - before
     if before and 0 <= elapsed < RATE_SECONDS:
+        for cause, total in totals.items():
+            if not total.rate and total.packets > total.mark:
+                # Just begun: as if it were over the whole time, until that is known.
+                rate = (total.packets - total.mark) / RATE_SECONDS
+                totals[cause] = replace(total, rate=rate)
         return before
     for cause, total in totals.items():
         rate = (total.packets - total.mark) / elapsed if before and elapsed > 0 else 0.0
