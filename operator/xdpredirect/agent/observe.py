@@ -56,7 +56,11 @@ def _check_owner(pins: Pins, here: int) -> None:
     with pinned_map(pins.owner) as owner:
         (there,) = U64.unpack(owner.get(_ZERO) or bytes(8))
     if there != here:
-        raise Locked(str(pins.root), f"network namespace net:[{there}], this one is net:[{here}]")
+        owner_words = (
+            f"network namespace net:[{there}] and not by this one, net:[{here}] "
+            f"(if that one is gone: rm -r {pins.root} removes what it left)"
+        )
+        raise Locked(str(pins.root), owner_words)
 
 
 def release(pins: Pins) -> None:

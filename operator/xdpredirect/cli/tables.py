@@ -184,14 +184,18 @@ def all_findings(report: Report) -> list[Finding]:
 
 
 def findings(found: Iterable[Finding]) -> list[RenderableType]:
-    """Each finding as a line and its words below; commands in back quotes stand out."""
-    parts: list[RenderableType] = []
+    """Each finding as a line and its words below; commands in back quotes stand out. What is true
+    of several objects on one interface is said once."""
+    together: dict[tuple[str, str, str], list[Finding]] = {}
     for item in found:
-        sign, style = _SEVERITY[item.severity]
-        line = Text.assemble((f" {sign} {item.reason}", style), "  ", (item.object, "name"))
-        if item.rule:
-            line.append(f"/{item.rule}")
-        if item.interface:
-            line.append(f" on {item.interface}")
-        parts += [line, Padding(with_commands(item.message), (0, 0, 0, 3))]
+        together.setdefault((item.reason, item.interface, item.message), []).append(item)
+    parts: list[RenderableType] = []
+    for items in together.values():
+        first = items[0]
+        sign, style = _SEVERITY[first.severity]
+        names = dict.fromkeys(f"{i.object}/{i.rule}" if i.rule else i.object for i in items)
+        line = Text.assemble((f" {sign} {first.reason}", style), "  ", (", ".join(names), "name"))
+        if first.interface:
+            line.append(f" on {first.interface}")
+        parts += [line, Padding(with_commands(first.message), (0, 0, 0, 3))]
     return parts

@@ -42,60 +42,56 @@ class LinkInfo:
     ifindex: int
 
 
-def load_program(name: str, instructions: bytes, attach_type: AttachType, frags: bool) -> int:
-    """Load an XDP program and return its descriptor.
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What BPF_PROG_LOAD wants to know beside the instructions."""
 
-    The verifier's log is asked for only after a refusal, which costs nothing on success. Raises
-    VerifierError.
-    """
+    type: int
+    attach_type: int
+    flags: int = 0
+    btf_id: int = 0
+
+
+def load_program(name: str, instructions: bytes, attach_type: AttachType, frags: bool) -> int:
+    """Load an XDP program and return its descriptor. Raises VerifierError."""
+    kind = _Kind(PROG_TYPE_XDP, attach_type, flags=HAS_FRAGS if frags else 0)
+    return _load(name, instructions, kind)
+
+
+def load_traced(name: str, instructions: bytes, btf_id: int) -> int:
+    """Load a program for the tracepoint whose BTF typedef is `btf_id`. Raises VerifierError."""
+    return _load(name, instructions, _Kind(PROG_TYPE_TRACING, _TRACE_RAW_TP, btf_id=btf_id))
+
+
+def _load(name: str, instructions: bytes, kind: _Kind) -> int:
+    """The verifier's log is asked for only after a refusal: success costs neither time nor the
+    memory for it, which an allocator would keep."""
     try:
-        return _load(name, instructions, attach_type, frags, None)
+        return _try_load(name, instructions, kind, None)
     except KernelError:
         log = ctypes.create_string_buffer(_LOG_SIZE)
         try:
-            return _load(name, instructions, attach_type, frags, log)
+            return _try_load(name, instructions, kind, log)
         except KernelError as error:
             words = log.value.decode(errors="replace")
             raise VerifierError(name, error.errno, words) from error
 
 
-def _load(
-    name: str,
-    instructions: bytes,
-    attach_type: AttachType,
-    frags: bool,
-    log: ctypes.Array[ctypes.c_char] | None,
+def _try_load(
+    name: str, instructions: bytes, kind: _Kind, log: ctypes.Array[ctypes.c_char] | None
 ) -> int:
     code = ctypes.create_string_buffer(instructions, len(instructions))
     licence = ctypes.create_string_buffer(b"GPL")
     attributes = bytearray(
         struct.pack(
-            "=IIQQIIQII16sII",
-            *(PROG_TYPE_XDP, len(instructions) // 8, address_of(code), address_of(licence)),
+            "=IIQQIIQII16sIIIIQIIQII",
+            *(kind.type, len(instructions) // 8, address_of(code), address_of(licence)),
             *(1 if log else 0, _LOG_SIZE if log else 0, address_of(log) if log else 0),
-            *(0, HAS_FRAGS if frags else 0, name.encode()[:15], 0, attach_type),
+            *(0, kind.flags, name.encode()[:15], 0, kind.attach_type),
+            *(0, 0, 0, 0, 0, 0, 0, kind.btf_id),
         )
     )
     return bpf_call(Command.PROG_LOAD, attributes, f"load {name}")
-
-
-def load_traced(name: str, instructions: bytes, btf_id: int) -> int:
-    """Load a program for the tracepoint whose BTF typedef is `btf_id`. Raises VerifierError."""
-    log = ctypes.create_string_buffer(_LOG_SIZE)
-    code = ctypes.create_string_buffer(instructions, len(instructions))
-    licence = ctypes.create_string_buffer(b"GPL")
-    attributes = bytearray(
-        struct.pack(
-            "=IIQQIIQII16sIIIIQIIQII",
-            *(PROG_TYPE_TRACING, len(instructions) // 8, address_of(code), address_of(licence)),
-            *(1, _LOG_SIZE, address_of(log), 0, 0, name.encode()[:15], 0, _TRACE_RAW_TP),
-            *(0, 0, 0, 0, 0, 0, 0, btf_id),
-        )
-    )
-    try:
-        return bpf_call(Command.PROG_LOAD, attributes, f"load {name}")
-    except KernelError as error:
-        raise VerifierError(name, error.errno, log.value.decode(errors="replace")) from error
 
 
 def create_link(prog_fd: int, ifindex: int, generic: bool) -> int:
