@@ -16,12 +16,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import figures, peer, plot, testrun, throughput, times
+from tests.bench import figures, monitor, peer, plot, testrun, throughput, times
 from tests.bench.figures import Figure
 from tests.bench.sample import Spread
 from tests.kernel.lab.sweep import sweep
 
-GROUPS = ("testrun", "times", "throughput")
+GROUPS = ("testrun", "times", "throughput", "monitor")
 PLOTS = Path("docs/img")
 
 
@@ -78,7 +78,16 @@ def _throughput(quick: bool) -> dict[str, Spread]:
     return figures.throughput(throughput.measure(*((20, 1) if quick else (60, 5))))
 
 
-_MEASURE = {"testrun": _testrun, "times": _times, "throughput": _throughput}
+def _monitor(quick: bool) -> dict[str, Spread]:
+    return monitor.frames(5 if quick else 21) | monitor.reading(3 if quick else 11)
+
+
+_MEASURE = {
+    "testrun": _testrun,
+    "times": _times,
+    "throughput": _throughput,
+    "monitor": _monitor,
+}
 
 
 def describe() -> dict[str, str]:

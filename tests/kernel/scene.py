@@ -62,15 +62,24 @@ def monitored(directory: Path, netns: int | None) -> Iterator[Map]:
 class Scene:
     """`dut` has one ingress, `p1`, fed by `source` on host `a`; the rest a test adds.
 
-    Whatever the test makes goes with `stack`.
+    Whatever the test makes goes with `stack`. Without `monitor` there is no `losses`.
     """
 
-    def __init__(self, lab: Lab, stack: ExitStack, *, mtu: int = 1500, queues: int = 1) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        stack: ExitStack,
+        *,
+        mtu: int = 1500,
+        queues: int = 1,
+        monitor: bool = True,
+    ) -> None:
         self.lab, self._stack = lab, stack
         self.ingress, self.source = lab.veth(("dut", "p1"), ("a", "eth0"), mtu=mtu, queues=queues)
         self.dut = self.ingress.host
-        monitor = monitored(self.dut.bpffs / "monitor", netns_of(self.dut))
-        self.losses = stack.enter_context(monitor)
+        if monitor:
+            watch = monitored(self.dut.bpffs / "monitor", netns_of(self.dut))
+            self.losses = stack.enter_context(watch)
         self.program = 0
         self.maps: set[int] = set()
         self.peers: dict[str, Port] = {}
