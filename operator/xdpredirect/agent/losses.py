@@ -151,7 +151,9 @@ def _cpu(key: LossKey, scene: Scene) -> Attributed | None:
     if key.event == Event.CPUMAP_PROGRAM and {rule.then for rule in rules} == {"drop"}:
         return None  # As the rule asks.
     facts = _facts(key, scene, MapKind.CPU, found.interface)
-    return _explained(replace(facts, target=f"cpu {key.to}"), owner)
+    # The worker's event does not say which CPU it is.
+    target = f"cpu {key.to}" if key.event == Event.CPUMAP_ENQUEUE else "its CPU"
+    return _explained(replace(facts, target=target), owner)
 
 
 def _owner(found: MapMeaning, key: int) -> RuleId:

@@ -167,6 +167,13 @@ def test_a_failed_redirect_behind_a_cpu_is_one_loss() -> None:
     assert totals(ledger) == {"TargetDown": 5, "CpuProgramDropped": 2}
 
 
+def test_a_cpu_is_named_only_where_the_event_says_which() -> None:
+    counts = {key(Event.CPUMAP_ENQUEUE, map=11, to=3): 4, key(Event.CPUMAP_KTHREAD, map=11): 2}
+    ledger = fold(Ledger(), reading(counts), Scene(meanings(), HOST))
+    found = {cause.reason: (cause.target, total.packets) for cause, total in ledger.totals.items()}
+    assert found == {"CpuQueueFull": ("cpu 3", 4), "CpuOutOfMemory": ("its CPU", 2)}
+
+
 def test_rates_are_averages_over_a_second_or_more() -> None:
     scene = Scene(meanings(), HOST)
     ledger = fold(Ledger(), reading({down(): 0}, time=100.0), scene)
