@@ -292,6 +292,9 @@ inline_fn void parse_ethernet(struct packet *p, void *data, void *end, __u64 zer
 	SET(FIELD_MACS, p->destination_mac, read_mac(data));
 	if (!(USES & FIELD_IP))
 		return;
+	/* Tagged or not, the IP headers are followed once. */
+	FORGET(offset, zero);
+	offset &= 0x1f;
 	if (type == ETHERTYPE_IPV4)
 		parse_ipv4(p, data + offset, end, offset);
 	else if (type == ETHERTYPE_IPV6)
