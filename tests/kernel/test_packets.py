@@ -95,9 +95,7 @@ def test_the_program_agrees_with_the_table(batch: list[list[Row]], ifindex: int)
     rules = tuple(
         Rule(
             name=f"r{number}",
-            match=rows[0].match
-            if own_queues
-            else _on_queue(rows[0].match, number),
+            match=rows[0].match if own_queues else _on_queue(rows[0].match, number),
             action=Drop(),
         )
         for number, rows in enumerate(batch)

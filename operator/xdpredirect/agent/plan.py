@@ -59,12 +59,8 @@ def plan_removal(seen: ObservedInterface) -> tuple[Action, ...]:
 
 
 def _detach(seen: ObservedInterface) -> Detach:
-    return Detach(
-        interface=seen.name,
-        ifindex=seen.attached_to,
-        program=seen.running,
-        generic=seen.mode is XdpMode.GENERIC,
-    )
+    generic, ifindex = seen.mode is XdpMode.GENERIC, seen.attached_to
+    return Detach(interface=seen.name, ifindex=ifindex, program=seen.running, generic=generic)
 
 
 def _plan(wanted: WantedInterface, layout: Layout, seen: ObservedInterface) -> Iterator[Action]:

@@ -1,7 +1,7 @@
 """The planner against a model of the kernel: cut off after any action, or in the middle of one, the
 next plan leads to the same end, and on the way nothing that runs loses what it needs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -27,6 +27,7 @@ from xdpredirect.api.action import (
     Drop,
     GroupMember,
     KeyBy,
+    TableKey,
     ToDevice,
 )
 from xdpredirect.api.match import Match, Range
@@ -46,7 +47,7 @@ class World:
 
 
 def _table(names: list[str], key_by: KeyBy) -> DeviceTable:
-    keys = {
+    keys: dict[KeyBy, Sequence[TableKey]] = {
         KeyBy.VLAN: range(100, 110),
         KeyBy.SOURCE_MAC: [bytes([2, 0, 0, 0, 0, n]) for n in range(9)],
     }

@@ -2,6 +2,7 @@
 one, would have said of the address."""
 
 import struct
+from collections.abc import Mapping
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,7 +35,7 @@ def covers(prefix: Prefix, address: bytes) -> bool:
     return int.from_bytes(prefix.address) >> shift == int.from_bytes(address) >> shift
 
 
-def lookup(trie: dict[bytes, bytes], address: bytes) -> bytes | None:
+def lookup(trie: Mapping[bytes, bytes], address: bytes) -> bytes | None:
     """Longest prefix match over LPM keys, as BPF_MAP_TYPE_LPM_TRIE answers."""
     best = None
     for key, value in trie.items():
