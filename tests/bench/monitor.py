@@ -16,7 +16,6 @@ from tests.kernel.bytecode import redirect_map
 from tests.kernel.lab import Lab
 from tests.kernel.loaded import a_host
 from tests.kernel.scene import Scene, monitored, netns_of
-from xdpredirect.agent.host import XdpMode
 from xdpredirect.agent.ledger import Ledger, Reading, fold
 from xdpredirect.agent.losses import Scene as Known
 from xdpredirect.agent.meanings import (
@@ -27,6 +26,7 @@ from xdpredirect.agent.meanings import (
     Section,
 )
 from xdpredirect.datapath.mapspec import MapType
+from xdpredirect.host import XdpMode
 from xdpredirect.kernel.maps import Map, create_map
 from xdpredirect.kernel.programs import create_link
 from xdpredirect.kernel.tracer import KEY, LOSSES, read_losses

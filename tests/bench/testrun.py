@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from tests.bench import bare, objects
 from tests.bench.sample import Samples, take_turns
 from tests.kernel.loaded import LOOPBACK, Loaded, a_host, loaded
-from xdpredirect.agent.host import Host
 from xdpredirect.api.redirect import Protect, Rule, XdpAddressSet
+from xdpredirect.host import Host
 from xdpredirect.kernel.programs import run_program
 
 REPEAT = 200_000

@@ -17,7 +17,6 @@ from tests.spec.generate_action import DEVICES
 from tests.spec.generate_match import INTERFACES, Json
 from tests.spec.matcher import Context
 from tests.spec.packet import parse
-from xdpredirect.agent.host import Cpu, Host, Link, XdpFeatures
 from xdpredirect.api.load import load_text
 from xdpredirect.api.redirect import (
     Frags,
@@ -27,6 +26,7 @@ from xdpredirect.api.redirect import (
     XdpAddressSet,
     XdpRedirect,
 )
+from xdpredirect.host import Cpu, Host, Link, XdpFeatures
 
 RULES_OF_AN_INTERFACE = 128
 FIRST_BUFFER = 3500  # what surely fits into one buffer of a test run

@@ -14,7 +14,6 @@ from tests.spec.generate import Frame
 from tests.spec.matcher import Node, first_rule, parse, protected
 from tests.spec.packet import Packet, number
 from tests.spec.tunnel import GENEVE_PORT, VXLAN_PORT, _udp_payload, tunnel_endpoint_id
-from xdpredirect.agent.host import Cpu, Link
 from xdpredirect.api.action import (
     AutoCPUs,
     Avoid,
@@ -35,6 +34,7 @@ from xdpredirect.api.action import (
 )
 from xdpredirect.api.match import Prefix
 from xdpredirect.api.redirect import InterfaceTerm, Rule, XdpRedirect
+from xdpredirect.host import Cpu, Link
 
 ABORTED, DROPPED, PASSED, SENT_BACK, REDIRECTED = range(5)
 _MISSES = {

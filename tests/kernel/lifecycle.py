@@ -8,9 +8,9 @@ from pathlib import Path
 from tests.kernel.switch import Switch
 from xdpredirect.agent.act import Actor
 from xdpredirect.agent.actions import Action
-from xdpredirect.agent.host import Link
 from xdpredirect.agent.machine import MachineAgent
 from xdpredirect.api.load import load_text
+from xdpredirect.host import Link
 from xdpredirect.kernel.host import observe_host
 
 PATIENCE = 10.0

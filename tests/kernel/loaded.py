@@ -13,7 +13,6 @@ from pathlib import Path
 
 from xdpredirect.agent.act import with_program
 from xdpredirect.agent.counters import sum_counters
-from xdpredirect.agent.host import Cpu, Host, Link, XdpFeatures
 from xdpredirect.agent.report import RuleCounters
 from xdpredirect.agent.resolve import resolve
 from xdpredirect.api.redirect import XdpAddressSet, XdpRedirect
@@ -23,6 +22,7 @@ from xdpredirect.datapath.builder import COUNTERS
 from xdpredirect.datapath.layout import Layout, lay_out
 from xdpredirect.datapath.slots import assign_slots
 from xdpredirect.datapath.source import flatten, sources_digest
+from xdpredirect.host import Cpu, Host, Link, XdpFeatures
 from xdpredirect.kernel.compile import Compiler, relocate
 from xdpredirect.kernel.maps import Map, create_map
 from xdpredirect.kernel.programs import AttachType, TestRun, load_program, run_program

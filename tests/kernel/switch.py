@@ -20,11 +20,11 @@ from tests.kernel.bytecode import XDP_PASS, attached, verdict
 from tests.kernel.lab import Counter, Host, Lab, Port
 from tests.kernel.loaded import CACHE
 from tests.spec.frames import Tag, ethernet, ip4
-from xdpredirect.agent.host import XdpMode
 from xdpredirect.agent.lock import hold
 from xdpredirect.agent.machine import MachineAgent, Outcome
 from xdpredirect.agent.report import InterfaceReport, RuleCounters
 from xdpredirect.api.load import load_text
+from xdpredirect.host import XdpMode
 from xdpredirect.settings import Settings
 
 INGRESS, STACK = "in", "stack"

@@ -21,9 +21,9 @@ from tests.kernel.lab.topology import ifindex
 from tests.kernel.loaded import Loaded, loaded
 from tests.kernel.switch import CATCH_ALL, redirect, rule
 from tests.spec.frames import Tag, ethernet, ip4, ip6, service, vlan
-from xdpredirect.agent.host import Host, Link
 from xdpredirect.api.load import load_text
 from xdpredirect.datapath.abi import PAIR, U32
+from xdpredirect.host import Host, Link
 from xdpredirect.kernel.host import observe_host
 
 XDP_REDIRECT = 4

@@ -10,8 +10,8 @@ import pytest
 from tests.kernel.bytecode import XDP_PASS, attached, verdict
 from tests.kernel.lab import Host as LabHost
 from tests.kernel.lab import Lab
-from xdpredirect.agent.host import Host, Link, XdpFeatures, XdpMode
 from xdpredirect.errors import KernelError
+from xdpredirect.host import Host, Link, XdpFeatures, XdpMode
 from xdpredirect.kernel.ethtool import OFFLOADS, Ethtool
 from xdpredirect.kernel.host import observe_host
 from xdpredirect.kernel.watch import LinkWatch

@@ -10,7 +10,6 @@ import pytest
 from tests.kernel.bytecode import XDP_PASS, attached, verdict
 from tests.kernel.lab import Lab, Port
 from xdpredirect.agent.findings import Target, Usage, findings
-from xdpredirect.agent.host import Host, XdpMode
 from xdpredirect.agent.prepare import (
     PASS_PROGRAM,
     AttachPass,
@@ -24,6 +23,7 @@ from xdpredirect.agent.prepare import (
     wanted_settings,
 )
 from xdpredirect.errors import KernelError
+from xdpredirect.host import Host, XdpMode
 from xdpredirect.kernel.host import observe_host
 from xdpredirect.kernel.prepare import perform, read_recorded
 

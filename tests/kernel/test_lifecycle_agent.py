@@ -13,7 +13,7 @@ from tests.kernel.lab import Host, Lab, Port
 from tests.kernel.lifecycle import until
 from tests.kernel.loaded import CACHE
 from tests.kernel.switch import CATCH_ALL, redirect, rule, udp
-from xdpredirect.agent.host import Link
+from xdpredirect.host import Link
 from xdpredirect.kernel.host import observe_host
 
 COMMAND = [sys.executable, "-m", "xdpredirect", "agent"]

@@ -6,10 +6,10 @@ from tests.kernel.bytecode import XDP_PASS, attached, verdict
 from tests.kernel.lab import Lab
 from tests.kernel.lifecycle import links, want
 from tests.kernel.switch import CATCH_ALL, address_set, redirect, rule, switch, to_port, udp
-from xdpredirect.agent.host import XdpMode
 from xdpredirect.agent.machine import MachineAgent
 from xdpredirect.agent.store import Key
 from xdpredirect.errors import Locked
+from xdpredirect.host import XdpMode
 
 FRAME = udp(7)
 TO_P1 = rule("r", CATCH_ALL, "{type: Device, device: {name: p1}}")

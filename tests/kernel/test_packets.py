@@ -15,7 +15,6 @@ from tests.kernel.lab import Lab
 from tests.kernel.loaded import Loaded, a_host, loaded
 from tests.spec.packets import PROTECT_ROWS, ROWS, Row
 from tests.spec.packets.protect import LOCAL_ADDRESSES
-from xdpredirect.agent.host import Link, XdpFeatures
 from xdpredirect.api.action import Drop
 from xdpredirect.api.match import Match, Range
 from xdpredirect.api.redirect import (
@@ -26,6 +25,7 @@ from xdpredirect.api.redirect import (
     Rule,
     XdpRedirect,
 )
+from xdpredirect.host import Link, XdpFeatures
 
 XDP_DROP = 1
 QUEUES = 64

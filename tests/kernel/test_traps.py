@@ -15,8 +15,8 @@ from tests.kernel.bytecode import attached, redirect_to, tag_on_transmit
 from tests.kernel.lab import Lab, Port
 from tests.kernel.traffic import N, Redirect, addressed, mend, tcp_delivered, udp_delivered
 from xdpredirect.agent.findings import Target, Usage, findings
-from xdpredirect.agent.host import XdpMode
 from xdpredirect.agent.report import Severity
+from xdpredirect.host import XdpMode
 from xdpredirect.kernel.host import observe_host
 
 NATIVE, GENERIC = XdpMode.NATIVE, XdpMode.GENERIC

@@ -7,9 +7,9 @@ import pytest
 from tests.kernel.bytecode import XDP_PASS, XDP_TX, attached, verdict
 from tests.kernel.lab import Lab, Port
 from tests.kernel.traffic import EXPERIMENT, N, Redirect, mend
-from xdpredirect.agent.host import XdpMode
 from xdpredirect.agent.report import Severity
 from xdpredirect.errors import KernelError
+from xdpredirect.host import XdpMode
 from xdpredirect.kernel.host import observe_host
 
 GENERIC = XdpMode.GENERIC

@@ -16,8 +16,8 @@ from typing import Any
 from tests.kernel.bytecode import attached, redirect_to
 from tests.kernel.lab import Host, Port
 from xdpredirect.agent.findings import Target, Usage, findings
-from xdpredirect.agent.host import XdpMode
 from xdpredirect.agent.report import Finding
+from xdpredirect.host import XdpMode
 from xdpredirect.kernel.host import observe_host
 
 N = 50

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from xdpredirect.agent.host import Link, XdpFeatures, XdpMode
 from xdpredirect.datapath.abi import Event
+from xdpredirect.host import Link, XdpFeatures, XdpMode
 from xdpredirect.reasons import HINT_LIMIT, REASONS, Facts, MapKind, Own, explain, reason_of
 from xdpredirect.reasons.facts import words_of
 from xdpredirect.reasons.page import page

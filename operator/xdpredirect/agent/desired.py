@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from xdpredirect.agent.effective import Effective
-from xdpredirect.agent.host import Host
 from xdpredirect.agent.observed import Observed
 from xdpredirect.agent.report import Finding, Severity
 from xdpredirect.agent.resolve import resolve
@@ -16,6 +15,7 @@ from xdpredirect.datapath.builder import LayoutConflict
 from xdpredirect.datapath.layout import Layout, lay_out
 from xdpredirect.datapath.slots import assign_slots
 from xdpredirect.datapath.wanted import Machine, WantedInterface
+from xdpredirect.host import Host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,13 @@ from errno import ENOSPC
 from typing import NamedTuple
 
 from xdpredirect.agent.findings import peer_of
-from xdpredirect.agent.host import Host, XdpMode
 from xdpredirect.agent.meanings import InterfaceMeaning, MapMeaning, Meanings, RuleMeaning
 from xdpredirect.api.action import OnMiss
 from xdpredirect.datapath.abi import Event, LossKey
 from xdpredirect.datapath.mapspec import MapType
 from xdpredirect.datapath.slots import RuleId
 from xdpredirect.errors import errno_name
+from xdpredirect.host import Host, XdpMode
 from xdpredirect.reasons import Facts, MapKind, Own, explain
 
 XDP_TX, XDP_REDIRECT = 3, 4

@@ -14,7 +14,6 @@ from xdpredirect.agent.counters import read_counters
 from xdpredirect.agent.desired import Desired, DesiredInterface, desire
 from xdpredirect.agent.effective import Effective, effective
 from xdpredirect.agent.findings import findings as check
-from xdpredirect.agent.host import Host
 from xdpredirect.agent.loss_report import losses_of, unknown
 from xdpredirect.agent.meanings import meanings_of
 from xdpredirect.agent.monitor import Monitor
@@ -33,6 +32,7 @@ from xdpredirect.api.load import Objects
 from xdpredirect.data import data_dir
 from xdpredirect.datapath.source import sources_digest
 from xdpredirect.errors import ForeignProgram, XdpRedirectError
+from xdpredirect.host import Host
 from xdpredirect.kernel.bpf import foreign_program_name
 from xdpredirect.kernel.compile import Compiler
 from xdpredirect.kernel.host import observe_host

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from xdpredirect.agent.desired import Desired, DesiredInterface
-from xdpredirect.agent.host import Host, XdpMode
 from xdpredirect.agent.observed import Observed
 from xdpredirect.api.action import Broadcast, CPUs, Route, Tx
 from xdpredirect.datapath.mapspec import MapType
 from xdpredirect.datapath.wanted import PlacedRule
+from xdpredirect.host import Host, XdpMode
 
 REMEMBERED = 256
 """Dead maps and programs that are remembered; ids grow, so the largest are the latest."""

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from xdpredirect.agent.counters import read_counters
-from xdpredirect.agent.host import Host
 from xdpredirect.agent.ledger import Ledger, Reading, fold, forget, hand_over
 from xdpredirect.agent.ledger_file import read_ledger, write_ledger
 from xdpredirect.agent.losses import Scene
@@ -24,6 +23,7 @@ from xdpredirect.agent.pins import Pins
 from xdpredirect.agent.report import RuleCounters
 from xdpredirect.datapath.abi import LossKey
 from xdpredirect.errors import CompileError, KernelError, VerifierError
+from xdpredirect.host import Host
 from xdpredirect.kernel.bpf import ENOENT
 from xdpredirect.kernel.compile import Compiler
 from xdpredirect.kernel.maps import map_id, pinned_map

@@ -11,7 +11,6 @@ import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from xdpredirect.agent.host import Host, XdpMode
 from xdpredirect.agent.observed import Observed, ObservedGeneration, ObservedInterface, ObservedMap
 from xdpredirect.agent.pins import Pins, unescape
 from xdpredirect.agent.plan import MAIN
@@ -19,6 +18,7 @@ from xdpredirect.datapath.abi import PAIR, U32, U64
 from xdpredirect.datapath.mapspec import MapSpec, MapType
 from xdpredirect.datapath.slots import RuleId, unpack_name
 from xdpredirect.errors import KernelError, Locked
+from xdpredirect.host import Host, XdpMode
 from xdpredirect.kernel.bpf import ENOENT, open_pin, pin, program_info
 from xdpredirect.kernel.maps import Map, create_map, map_id, open_map, pinned_map
 from xdpredirect.kernel.programs import link_info

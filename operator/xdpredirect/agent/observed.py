@@ -6,9 +6,9 @@ Filled by `agent.observe`, compared by `agent.plan`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from xdpredirect.agent.host import XdpMode
 from xdpredirect.datapath.mapspec import MapSpec
 from xdpredirect.datapath.slots import RuleId
+from xdpredirect.host import XdpMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

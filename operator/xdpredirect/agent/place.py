@@ -6,7 +6,6 @@ its frames take `onMiss`.
 
 from collections.abc import Iterable, Mapping
 
-from xdpredirect.agent.host import Host, Link
 from xdpredirect.agent.report import Finding, Severity
 from xdpredirect.agent.select import choose_cpus, links_of, named
 from xdpredirect.api.action import (
@@ -20,6 +19,7 @@ from xdpredirect.api.action import (
 from xdpredirect.api.match import Prefix
 from xdpredirect.api.redirect import Rule, XdpAddressSet, XdpRedirect
 from xdpredirect.datapath.wanted import PlacedObject, PlacedRule, Target
+from xdpredirect.host import Host, Link
 
 Sets = Mapping[str, XdpAddressSet]
 

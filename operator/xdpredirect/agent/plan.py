@@ -22,7 +22,6 @@ from xdpredirect.agent.actions import (
     RemoveInterface,
     Swap,
 )
-from xdpredirect.agent.host import Link, XdpFeatures, XdpMode
 from xdpredirect.agent.observed import ObservedGeneration, ObservedInterface, ObservedMap
 from xdpredirect.api.redirect import Mode
 from xdpredirect.datapath.abi import U32
@@ -30,6 +29,7 @@ from xdpredirect.datapath.builder import MapWanted
 from xdpredirect.datapath.layout import Layout
 from xdpredirect.datapath.mapspec import MapType
 from xdpredirect.datapath.wanted import WantedInterface
+from xdpredirect.host import Link, XdpFeatures, XdpMode
 
 MAIN = "redirect"
 _GENERATION_KEY = U32.pack(0)

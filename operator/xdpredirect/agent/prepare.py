@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from xdpredirect.agent.findings.ingress import WITHOUT_MAC_FILTER
 from xdpredirect.agent.findings.usage import Usage, peer_of
-from xdpredirect.agent.host import Host, Link, XdpFeatures, XdpMode
+from xdpredirect.host import Host, Link, XdpFeatures, XdpMode
 
 PROMISCUOUS, PASS_PROGRAM = "promiscuous", "pass-program"
 _SENDER_VLAN = ("tx-vlan-hw-insert", "tx-vlan-stag-hw-insert")

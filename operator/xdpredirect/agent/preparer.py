@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xdpredirect.agent.findings import Usage
-from xdpredirect.agent.host import Host
 from xdpredirect.agent.pins import Pins
 from xdpredirect.agent.prepare import (
     PASS_PROGRAM,
@@ -23,6 +22,7 @@ from xdpredirect.agent.prepare import (
 )
 from xdpredirect.agent.report import Finding
 from xdpredirect.errors import KernelError, VerifierError
+from xdpredirect.host import Host
 from xdpredirect.kernel.bpf import pin
 from xdpredirect.kernel.prepare import perform, read_recorded
 from xdpredirect.kernel.programs import AttachType, create_link, load_program

@@ -6,7 +6,7 @@ Written by `agent.loop.converge` and `agent.loop.observe_report`; pure values.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from xdpredirect.agent.host import XdpMode
+from xdpredirect.host import XdpMode
 
 
 class Severity(StrEnum):

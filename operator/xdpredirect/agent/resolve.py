@@ -7,13 +7,13 @@ cannot have there becomes a Finding; it never takes anything away from the other
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from xdpredirect.agent.host import Host, Link, XdpFeatures
 from xdpredirect.agent.place import Placer
 from xdpredirect.agent.report import Finding, Severity
 from xdpredirect.agent.select import links_of, selects_node
 from xdpredirect.api.action import OnMiss
 from xdpredirect.api.redirect import Frags, Mode, Protect, State, XdpAddressSet, XdpRedirect
 from xdpredirect.datapath.wanted import Machine, WantedInterface
+from xdpredirect.host import Host, Link, XdpFeatures
 
 RULES_OF_AN_INTERFACE = 128
 

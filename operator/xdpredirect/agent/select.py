@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from xdpredirect.agent.host import Cpu, Host, Link
 from xdpredirect.api.action import AutoCPUs, Avoid, CPUs
 from xdpredirect.api.redirect import InterfaceTerm, LabelRequirement, NodeSelector
+from xdpredirect.host import Cpu, Host, Link
 
 
 def selects_node(selector: NodeSelector, labels: Mapping[str, str]) -> bool:

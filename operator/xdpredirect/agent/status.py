@@ -7,11 +7,11 @@ whoever writes the status of objects.
 from collections.abc import Iterable, Mapping
 
 from xdpredirect import conditions as kstatus
-from xdpredirect.agent.host import XdpMode
 from xdpredirect.agent.plain import from_plain, to_plain
 from xdpredirect.agent.report import InterfaceReport, Loss, ObjectReport, Report
 from xdpredirect.agent.verdict import verdict
 from xdpredirect.conditions import Condition, Truth
+from xdpredirect.host import XdpMode
 from xdpredirect.reasons import HINT_LIMIT
 
 # Counters beyond it lose digits in JavaScript and are refused by the schema.

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xdpredirect.agent.desired import Desired, DesiredInterface
-from xdpredirect.agent.host import Host, XdpMode
 from xdpredirect.agent.loss_report import Losses
 from xdpredirect.agent.observed import Observed, ObservedInterface
 from xdpredirect.agent.report import (
@@ -18,6 +17,7 @@ from xdpredirect.agent.report import (
 from xdpredirect.agent.select import selects_node
 from xdpredirect.api.redirect import XdpRedirect
 from xdpredirect.datapath.abi import Slot
+from xdpredirect.host import Host, XdpMode
 
 Counters = Mapping[int, RuleCounters]
 _NOTHING = RuleCounters()

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 
 from xdpredirect.agent.desired import Desired, DesiredInterface
 from xdpredirect.agent.findings import Target, Usage
-from xdpredirect.agent.host import Link, XdpFeatures, XdpMode
 from xdpredirect.api.action import Broadcast, CPUs, CPUTable, Drop, Pass, Then, ToDevice, Tx
 from xdpredirect.api.redirect import Mode, Prepare, Protect, XdpRedirect
 from xdpredirect.datapath.wanted import PlacedObject, PlacedRule
+from xdpredirect.host import Link, XdpFeatures, XdpMode
 
 
 def usages(

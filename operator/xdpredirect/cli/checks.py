@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from xdpredirect.agent.host import Host, Link, XdpFeatures, XdpMode
+from xdpredirect.host import Host, Link, XdpFeatures, XdpMode
 
 OLDEST_KERNEL = (5, 15)
 """First with bpf_link for XDP, DEVMAP_HASH, broadcast and programs on CPUMAP and DEVMAP entries."""

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xdpredirect.agent.host import Link
 from xdpredirect.cli.checks import Check, Facts, Grade, abilities, advice, checks, healthy
 from xdpredirect.cli.exits import DONE, EXIT_CODES, FAILED
 from xdpredirect.cli.options import GENERAL, output_option, settings_options
+from xdpredirect.host import Link
 from xdpredirect.settings import Settings
 
 if TYPE_CHECKING:

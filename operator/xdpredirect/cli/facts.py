@@ -8,10 +8,10 @@ import resource
 import subprocess
 from pathlib import Path
 
-from xdpredirect.agent.host import Host
 from xdpredirect.agent.pins import Pins
 from xdpredirect.cli.checks import Facts
 from xdpredirect.errors import KernelError
+from xdpredirect.host import Host
 from xdpredirect.kernel.bpf import foreign_program_name, open_pin, program_info
 from xdpredirect.kernel.host import observe_host
 from xdpredirect.kernel.programs import link_info

@@ -10,7 +10,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from xdpredirect.agent.host import XdpMode
 from xdpredirect.agent.report import (
     Finding,
     InterfaceReport,
@@ -25,6 +24,7 @@ from xdpredirect.cli.figures import brief, compact, count, listed, octets
 from xdpredirect.cli.loss_tables import loss_parts
 from xdpredirect.cli.shapes import WIDE, heading, make_table, with_commands
 from xdpredirect.conditions import Truth
+from xdpredirect.host import XdpMode
 
 __all__ = ["all_findings", "findings", "heading", "interfaces", "report_parts", "with_commands"]
 Rates = Mapping[tuple[str, str, str], str]

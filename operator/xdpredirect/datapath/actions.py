@@ -7,7 +7,6 @@ leads.
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
-from xdpredirect.agent.host import Link, XdpFeatures
 from xdpredirect.api.action import (
     Broadcast,
     CPUs,
@@ -30,6 +29,7 @@ from xdpredirect.datapath.fields import FLOW, TUNNEL, Field
 from xdpredirect.datapath.spread import assign, rotate
 from xdpredirect.datapath.tables import cpu_table, device_table
 from xdpredirect.datapath.wanted import PlacedRule, Target
+from xdpredirect.host import Link, XdpFeatures
 
 BROADCAST_MEMBERS = 64
 _MISS = {

@@ -7,10 +7,10 @@ Names are resolved: devices are links of this machine, CPUs are numbers. Written
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from xdpredirect.agent.host import Link
 from xdpredirect.api.action import Rewrite
 from xdpredirect.api.match import Prefix
 from xdpredirect.api.redirect import Mode, Protect, Rule
+from xdpredirect.host import Link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

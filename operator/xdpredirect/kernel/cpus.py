@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from xdpredirect.agent.host import Cpu
+from xdpredirect.host import Cpu
 
 _CPUS = "devices/system/cpu"
 # Actions of a NIC's interrupts that carry no frames: virtio, mlx5, ice and i40e, ena. The name of

@@ -7,8 +7,8 @@ import errno
 import struct
 from typing import NamedTuple
 
-from xdpredirect.agent.host import XdpFeatures
 from xdpredirect.errors import KernelError
+from xdpredirect.host import XdpFeatures
 from xdpredirect.kernel.netlink import (
     NETLINK_GENERIC,
     Netlink,

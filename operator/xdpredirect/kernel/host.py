@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from xdpredirect.agent.host import Host, Link, XdpFeatures
+from xdpredirect.host import Host, Link, XdpFeatures
 from xdpredirect.kernel.cpus import read_cpus, read_irq_cpus, read_numa_node
 from xdpredirect.kernel.ethtool import Ethtool
 from xdpredirect.kernel.features import dump_features

@@ -5,7 +5,7 @@ Called by `kernel.host`. What only ethtool, sysfs or netdev generic netlink know
 
 import struct
 
-from xdpredirect.agent.host import Link, XdpMode
+from xdpredirect.host import Link, XdpMode
 from xdpredirect.kernel.netlink import (
     NETLINK_ROUTE,
     Netlink,

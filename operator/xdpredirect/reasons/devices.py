@@ -2,8 +2,8 @@
 
 import errno
 
-from xdpredirect.agent.host import XdpFeatures
 from xdpredirect.datapath.abi import Event
+from xdpredirect.host import XdpFeatures
 from xdpredirect.reasons.facts import Facts, MapKind, Own, Reason
 
 ENQUEUE = (Event.REDIRECT_ERR,)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from xdpredirect.agent.host import Link, XdpMode
 from xdpredirect.datapath.abi import Event
+from xdpredirect.host import Link, XdpMode
 
 
 class Own(IntEnum):

@@ -2,8 +2,8 @@
 
 import errno
 
-from xdpredirect.agent.host import XdpMode
 from xdpredirect.datapath.abi import Event
+from xdpredirect.host import XdpMode
 from xdpredirect.reasons.facts import Facts, MapKind, Own, Reason
 
 XDP_ABORTED, XDP_TX = 0, 3

@@ -20,12 +20,12 @@ from xdpredirect.agent.actions import (
     RenameInterface,
     Swap,
 )
-from xdpredirect.agent.host import Link, XdpMode
 from xdpredirect.agent.observed import Observed, ObservedGeneration, ObservedInterface, ObservedMap
 from xdpredirect.datapath.abi import U32
 from xdpredirect.datapath.layout import Layout
 from xdpredirect.datapath.mapspec import MapSpec, MapType
 from xdpredirect.datapath.slots import RuleId
+from xdpredirect.host import Link, XdpMode
 
 FOREIGN = 7
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from xdpredirect.agent.findings import Usage, findings
-from xdpredirect.agent.host import Host, Link, XdpFeatures, XdpMode
 from xdpredirect.agent.report import Severity
+from xdpredirect.host import Host, Link, XdpFeatures, XdpMode
 
 NATIVE, GENERIC = XdpMode.NATIVE, XdpMode.GENERIC
 INFO, DEGRADED, STALLED = Severity.INFO, Severity.DEGRADED, Severity.STALLED

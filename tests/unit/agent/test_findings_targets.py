@@ -7,8 +7,8 @@ import pytest
 
 from xdpredirect.agent.findings import Target, Usage, findings
 from xdpredirect.agent.findings.cpus import free_cpus
-from xdpredirect.agent.host import Cpu, Host, Link, XdpFeatures, XdpMode
 from xdpredirect.agent.report import Finding, Severity
+from xdpredirect.host import Cpu, Host, Link, XdpFeatures, XdpMode
 
 NATIVE, GENERIC = XdpMode.NATIVE, XdpMode.GENERIC
 DEGRADED, STALLED = Severity.DEGRADED, Severity.STALLED

@@ -8,7 +8,6 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xdpredirect.agent.host import Host, Link, XdpMode
 from xdpredirect.agent.ledger import Ledger, Reading, fold, forget, hand_over
 from xdpredirect.agent.ledger_file import read_ledger, write_ledger
 from xdpredirect.agent.losses import Scene
@@ -23,6 +22,7 @@ from xdpredirect.agent.meanings import (
 )
 from xdpredirect.agent.report import RuleCounters
 from xdpredirect.datapath.abi import Event, LossKey
+from xdpredirect.host import Host, Link, XdpMode
 
 WRAP = 2**64
 NOW = "2026-01-02T03:04:05Z"

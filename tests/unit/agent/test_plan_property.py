@@ -13,7 +13,6 @@ from tests.unit.datapath.samples import EVERYTHING, address_set, host, link, por
 from xdpredirect.agent.actions import Action as PlannedAction
 from xdpredirect.agent.desired import desire
 from xdpredirect.agent.effective import Effective, effective
-from xdpredirect.agent.host import Host, XdpMode
 from xdpredirect.agent.machine import _waits
 from xdpredirect.agent.plan import plan_interface, plan_removal
 from xdpredirect.agent.renames import plan_renames
@@ -32,6 +31,7 @@ from xdpredirect.api.action import (
 )
 from xdpredirect.api.match import Match, Range
 from xdpredirect.api.redirect import Mode, XdpAddressSet, XdpRedirect
+from xdpredirect.host import Host, XdpMode
 
 INGRESS = ("p1", "p2")
 TARGETS = ("t1", "t2", "t3")

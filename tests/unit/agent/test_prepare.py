@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xdpredirect.agent.findings import Target, Usage
-from xdpredirect.agent.host import Host, Link, XdpFeatures, XdpMode
 from xdpredirect.agent.prepare import (
     PASS_PROGRAM,
     PROMISCUOUS,
@@ -22,6 +21,7 @@ from xdpredirect.agent.prepare import (
     plan_prepare,
     wanted_settings,
 )
+from xdpredirect.host import Host, Link, XdpFeatures, XdpMode
 
 ALL, NO_XMIT = XdpFeatures(0x67), XdpFeatures(0x2B)
 NIC = Link(ifindex=2, name="eth1", mac=b"\2", driver="ice", up=True, carrier=True, features=ALL)

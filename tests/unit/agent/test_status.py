@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from tests.unit.cli.samples import busy, finding, interface, loss, rule, thing
-from xdpredirect.agent.host import XdpMode
 from xdpredirect.agent.report import ObjectReport, Report, Severity
 from xdpredirect.agent.status import (
     known_conditions,
@@ -19,6 +18,7 @@ from xdpredirect.agent.status import (
     snapshot,
     traffic,
 )
+from xdpredirect.host import XdpMode
 
 NOW, LATER = "2026-01-02T03:04:05Z", "2026-01-02T04:00:00Z"
 CRD = Path(__file__).parents[3] / "crds" / "xdpredirects.yaml"

@@ -1,6 +1,5 @@
 """Reports that look like those of a busy machine, for the tests of what people see."""
 
-from xdpredirect.agent.host import XdpMode
 from xdpredirect.agent.report import (
     Finding,
     InterfaceReport,
@@ -11,6 +10,7 @@ from xdpredirect.agent.report import (
     RuleReport,
     Severity,
 )
+from xdpredirect.host import XdpMode
 
 CHECKSUM = (
     "The peer of eth2 leaves checksums unfinished and XDP forwards them so: UDP and TCP are lost. "

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.machines import Shell
-from xdpredirect.agent.host import Host, Link, XdpFeatures, XdpMode
 from xdpredirect.cli import facts as facts_module
 from xdpredirect.cli.checks import Facts, Grade, abilities, advice, checks, healthy
 from xdpredirect.cli.facts import effective, inside, mount_types, our_programs, probe_compiler
+from xdpredirect.host import Host, Link, XdpFeatures, XdpMode
 
 ALL = XdpFeatures(127)
 NIC = Link(ifindex=2, name="ens1f0", driver="ice", features=ALL)

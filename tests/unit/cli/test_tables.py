@@ -9,12 +9,12 @@ from rich.console import Console
 
 from tests.unit.cli.machines import Shell
 from tests.unit.cli.samples import busy, finding, interface, rule, thing
-from xdpredirect.agent.host import XdpMode
 from xdpredirect.agent.report import Report, Severity
 from xdpredirect.cli.console import THEME
 from xdpredirect.cli.figures import compact, count, octets, plural, rate
 from xdpredirect.cli.status import rates
 from xdpredirect.cli.tables import report_parts
+from xdpredirect.host import XdpMode
 
 GOLDEN = """\
 OBJECTS

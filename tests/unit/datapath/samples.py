@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from xdpredirect.agent.host import Cpu, Host, Link, XdpFeatures, XdpMode
 from xdpredirect.agent.resolve import resolve
 from xdpredirect.api.action import Action, Drop, OnMiss
 from xdpredirect.api.match import Match, Prefix, Range
@@ -18,6 +17,7 @@ from xdpredirect.api.redirect import (
 )
 from xdpredirect.datapath.layout import Layout, lay_out
 from xdpredirect.datapath.slots import RuleId, assign_slots
+from xdpredirect.host import Cpu, Host, Link, XdpFeatures, XdpMode
 
 EVERYTHING = Match(all=True)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from xdpredirect.agent.host import Link
 from xdpredirect.api.action import Rewrite, VlanOperation, VlanRewrite
 from xdpredirect.api.match import Prefix
 from xdpredirect.data import data_dir
@@ -16,6 +15,7 @@ from xdpredirect.datapath import abi
 from xdpredirect.datapath.addressindex import IndexShape, build_index
 from xdpredirect.datapath.builder import COUNTERS, MAP_NUMBER_BASE
 from xdpredirect.datapath.fields import Field
+from xdpredirect.host import Link
 from xdpredirect.kernel import compile as compiling
 from xdpredirect.kernel import tracer
 

@@ -16,7 +16,6 @@ from tests.unit.datapath.samples import (
     redirect,
     rule,
 )
-from xdpredirect.agent.host import Host
 from xdpredirect.api.action import (
     Action,
     CPUs,
@@ -31,6 +30,7 @@ from xdpredirect.api.match import Match, Range
 from xdpredirect.api.redirect import Protect, Rule, XdpRedirect
 from xdpredirect.datapath.abi import PAIR, U32
 from xdpredirect.datapath.layout import Layout
+from xdpredirect.host import Host
 
 LINKS = [link(1, "p1"), link(2, "p2"), link(3, "p3")]
 TO_P2 = ToDevice(name="p2")

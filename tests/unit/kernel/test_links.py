@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
-from xdpredirect.agent.host import XdpMode
 from xdpredirect.errors import KernelError
+from xdpredirect.host import XdpMode
 from xdpredirect.kernel import links
 from xdpredirect.kernel.netlink import attribute, attribute_list, attributes, split, text
 

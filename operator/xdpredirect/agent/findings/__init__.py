@@ -10,8 +10,8 @@ from xdpredirect.agent.findings.ingress import check_ingress
 from xdpredirect.agent.findings.offloads import check_offloads
 from xdpredirect.agent.findings.targets import check_targets
 from xdpredirect.agent.findings.usage import Target, Usage, peer_of
-from xdpredirect.agent.host import Host
 from xdpredirect.agent.report import Finding
+from xdpredirect.host import Host
 
 __all__ = ["Target", "Usage", "findings", "peer_of"]
 

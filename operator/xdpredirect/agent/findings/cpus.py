@@ -6,8 +6,8 @@ Called by `findings`; `free_cpus` also serves whoever has to choose CPUs.
 from collections.abc import Iterable, Iterator
 
 from xdpredirect.agent.findings.usage import Target, Usage
-from xdpredirect.agent.host import Host, Link, XdpMode
 from xdpredirect.agent.report import Finding, Severity
+from xdpredirect.host import Host, Link, XdpMode
 
 # Their ndo_xdp_xmit takes the queue with the number of the CPU and fails where there is none;
 # others share queues (veth, virtio, ena, bnxt, ...) or make one per CPU (ice, ixgbe).

@@ -6,8 +6,8 @@ Called by `findings`.
 from collections.abc import Iterator
 
 from xdpredirect.agent.findings.usage import Usage
-from xdpredirect.agent.host import Host, XdpFeatures, XdpMode
 from xdpredirect.agent.report import Finding, Severity
+from xdpredirect.host import Host, XdpFeatures, XdpMode
 
 # These rebuild their rings to make room for XDP, and the link goes down meanwhile.
 RESETTING_DRIVERS = frozenset(

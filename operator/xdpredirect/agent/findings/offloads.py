@@ -8,8 +8,8 @@ program cannot see the tag.
 from collections.abc import Iterator
 
 from xdpredirect.agent.findings.usage import Usage, peer_of
-from xdpredirect.agent.host import Host, Link, XdpMode
 from xdpredirect.agent.report import Finding, Severity
+from xdpredirect.host import Host, Link, XdpMode
 
 
 def check_offloads(usage: Usage, host: Host) -> Iterator[Finding]:

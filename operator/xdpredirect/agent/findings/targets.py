@@ -6,8 +6,8 @@ Called by `findings`.
 from collections.abc import Iterator
 
 from xdpredirect.agent.findings.usage import ONE_BUFFER, Target, Usage, peer_of
-from xdpredirect.agent.host import Host, Link, XdpFeatures, XdpMode
 from xdpredirect.agent.report import Finding, Severity
+from xdpredirect.host import Host, Link, XdpFeatures, XdpMode
 
 # Devices that never get ndo_xdp_xmit, with or without a program on them.
 _NEVER_TRANSMITS = ("bridge", "dummy", "ifb", "ipvlan", "macvlan", "vlan", "vxlan", "geneve", "vrf")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from xdpredirect.agent.host import Host, Link, XdpMode
 from xdpredirect.agent.report import Finding, Severity
+from xdpredirect.host import Host, Link, XdpMode
 
 # The largest MTU whose frames fit one 4 KiB page beside 256 octets of headroom, 320 of
 # skb_shared_info and 22 of Ethernet header with two tags; longer ones arrive in several buffers.
