@@ -41,6 +41,26 @@ inline_fn int ours(__u64 device)
 #endif
 }
 
+/*
+ * The device of a struct bpf_dtab_netdev, which the tracepoint passes as a pointer to void. A cast
+ * (kernel function bpf_rdonly_cast, Linux 6.2) allows plain loads in the place of two probe reads.
+ */
+inline_fn __u32 target_ifindex(__u64 target)
+{
+#ifdef DTAB_NETDEV
+	static void *(*rdonly_cast)(__u64 pointer, __u32 type) = (void *)KFUNC_RDONLY_CAST;
+	void *typed = rdonly_cast(target, DTAB_NETDEV);
+
+	return ifindex_of(LOAD64(typed, DTAB_NETDEV_DEV));
+#else
+	__u32 ifindex = 0;
+
+	if (!probe_read(&target, sizeof(target), (void *)target + DTAB_NETDEV_DEV))
+		probe_read(&ifindex, sizeof(ifindex), (void *)target + NET_DEVICE_IFINDEX);
+	return ifindex;
+#endif
+}
+
 /* TP_PROTO(dev, prog, tgt, err, map_type, map_id, index) */
 int xdp_redirect_err(__u64 *args)
 {
@@ -56,11 +76,9 @@ int xdp_redirect_err(__u64 *args)
 	key.index = LOAD64(args, 48);
 	key.from = ifindex_of(device);
 	if ((__u32)map_type == DEVMAP || (__u32)map_type == DEVMAP_HASH) {
-		/* struct bpf_dtab_netdev, known to the verifier as void only. */
 		target = LOAD64(args, 16);
-		if (target &&
-		    !probe_read(&target, sizeof(target), (void *)target + DTAB_NETDEV_DEV))
-			probe_read(&key.to, sizeof(key.to), (void *)target + NET_DEVICE_IFINDEX);
+		if (target)
+			key.to = target_ifindex(target);
 	}
 	lost(&key, 1);
 	return 0;

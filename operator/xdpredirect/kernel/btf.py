@@ -15,7 +15,7 @@ VMLINUX = Path("/sys/kernel/btf/vmlinux")
 _HEADER = struct.Struct("=HBBIIIII")
 _TYPE = struct.Struct("=III")
 _MEMBER = struct.Struct("=III")
-_STRUCT, _TYPEDEF = 4, 8
+_STRUCT, _TYPEDEF, _FUNC = 4, 8, 12
 # Octets that follow struct btf_type, by kind; the second number counts per vlen.
 _TAIL = {1: (4, 0), 3: (12, 0), 4: (0, 12), 5: (0, 12), 6: (0, 8), 13: (0, 8), 14: (4, 0)}
 _TAIL |= {15: (0, 12), 17: (4, 0), 19: (0, 12)}
@@ -54,6 +54,17 @@ class Btf:
             if info >> 24 & 0x1F == kind and self._strings.startswith(wanted + b"\0", name_at):
                 return number
         raise KeyError(name)
+
+    def structure(self, name: str) -> int:
+        """Type id of a struct. Raises KeyError."""
+        return self._named(name, _STRUCT)
+
+    def function(self, name: str) -> int | None:
+        """Type id of a kernel function, None where the kernel has none of that name."""
+        try:
+            return self._named(name, _FUNC)
+        except KeyError:
+            return None
 
     def typedefs(self, prefix: str) -> Mapping[str, int]:
         """Ids of the typedefs whose names start with `prefix`, by the rest of the name."""

@@ -35,6 +35,10 @@ TRACEPOINTS = (
 __all__ = ["LossKey", "install", "read_losses"]
 _LOSSES_NUMBER, _OVERFLOW_NUMBER = 1, 2
 _RAW_TP = 23
+_CAST = "bpf_rdonly_cast"
+_CAST_NUMBER = 0x7F00
+"""Stands for the kernel function in compiled code until it is loaded."""
+_CALL, _PSEUDO_KFUNC_CALL = 0x85, 2
 
 
 def config(btf: Btf, netns: int | None) -> str:
@@ -53,6 +57,9 @@ def config(btf: Btf, netns: int | None) -> str:
     }
     if netns is not None:
         defines["NETNS"] = netns
+    if btf.function(_CAST) is not None:
+        defines["DTAB_NETDEV"] = btf.structure("bpf_dtab_netdev")
+        defines["KFUNC_RDONLY_CAST"] = _CAST_NUMBER
     return "".join(f"#define {name} {value}\n" for name, value in sorted(defines.items()))
 
 
@@ -72,7 +79,8 @@ def install(
     with create_map(LOSSES) as losses, create_map(OVERFLOW) as overflow:
         fds = {_LOSSES_NUMBER: losses.fd, _OVERFLOW_NUMBER: overflow.fd}
         for name in names:
-            program = load_traced(name, relocate(code[name], fds), there[name])
+            ready = name_kfunc(relocate(code[name], fds), btf.function(_CAST))
+            program = load_traced(name, ready, there[name])
             try:
                 _attach(program, directory / f"link-{name}")
             finally:
@@ -80,6 +88,20 @@ def install(
         pin(overflow.fd, directory / OVERFLOW.name)
         pin(losses.fd, directory / LOSSES.name)
     return names
+
+
+def name_kfunc(instructions: bytes, function: int | None) -> bytes:
+    """Turn calls of _CAST_NUMBER into calls of the kernel function with that BTF id.
+
+    Source: BPF_PSEUDO_KFUNC_CALL of include/uapi/linux/bpf.h.
+    """
+    patched = bytearray(instructions)
+    for offset in range(0, len(patched), 8):
+        call = patched[offset] == _CALL
+        if call and struct.unpack_from("=i", patched, offset + 4)[0] == _CAST_NUMBER:
+            patched[offset + 1] = _PSEUDO_KFUNC_CALL << 4
+            struct.pack_into("=i", patched, offset + 4, function or 0)
+    return bytes(patched)
 
 
 def _attach(program: int, path: Path) -> None:
