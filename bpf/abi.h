@@ -87,6 +87,7 @@ enum {
 	EVENT_CPUMAP_ENQUEUE = 5,
 	EVENT_CPUMAP_KTHREAD = 6,
 	EVENT_CPUMAP_PROGRAM = 7,
+	EVENT_UNLISTED = 8, /* in no key: the count in the map of overflows */
 };
 
 #endif

@@ -155,6 +155,7 @@ int xdp_cpumap_kthread(__u64 *args)
 	if (!drops && !refused)
 		return 0;
 	key.map = LOAD64(args, 0);
+	key.to = this_cpu();
 	if (drops)
 		lost(&key, drops);
 	key.event = EVENT_CPUMAP_PROGRAM;

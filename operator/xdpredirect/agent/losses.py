@@ -4,8 +4,8 @@ Called by `agent.ledger` for every count that grew. Each frame is counted once: 
 report the same one, or a tracepoint and our own counters do, the other one is left out here.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from errno import ENOSPC
 from typing import NamedTuple
 
@@ -21,11 +21,14 @@ from xdpredirect.reasons import Facts, MapKind, Own, explain
 
 XDP_TX, XDP_REDIRECT = 3, 4
 NOBODY: RuleId = ("", "")
-NO_ENTRY = "(no entry)"
+NO_ENTRY, MEMBERS = "(no entry)", "(members)"
+# What the kernel shows for bpf_redirect(), whose target is an ifindex, and for no helper at all.
+NO_MAP, NO_HELPER = 0x7FFFFFFF, 0
 _KINDS = {
     MapType.DEVMAP: MapKind.DEVICE,
     MapType.DEVMAP_HASH: MapKind.DEVICE,
     MapType.CPUMAP: MapKind.CPU,
+    MapType.XSKMAP: MapKind.SOCKET,
 }
 
 
@@ -51,10 +54,12 @@ class Attributed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What attribution looks things up in."""
+    """What attribution looks things up in. `types` has the kernel's numbers of the types of maps
+    that are not ours, by id, as far as they are known."""
 
     meanings: Meanings
     host: Host
+    types: Mapping[int, int] = field(default_factory=dict)
 
     def name(self, ifindex: int) -> str:
         """Name of a device, if need be the one that it had."""
@@ -77,6 +82,8 @@ def attribute(key: LossKey, scene: Scene) -> Attributed | None:
             return _flushed(key, scene)
         case Event.CPUMAP_ENQUEUE | Event.CPUMAP_KTHREAD | Event.CPUMAP_PROGRAM:
             return _cpu(key, scene)
+        case Event.UNLISTED:
+            return _explained(Facts(event=Event.UNLISTED), NOBODY)
     return None
 
 
@@ -96,27 +103,46 @@ def attribute_counter(interface: str, rule: RuleMeaning, event: Own, scene: Scen
 def _refused(key: LossKey, scene: Scene) -> Attributed | None:
     found = scene.meanings.maps.get(key.map)
     if found is None:
-        foreign = key.program not in scene.meanings.programs
-        facts = _facts(key, scene, MapKind.NONE, scene.name(key.origin))
-        target = scene.name(key.to) if key.to else ""
-        return _explained(replace(facts, target=target), NOBODY, foreign)
+        return _refused_elsewhere(key, scene)
     kind = _KINDS[MapType(found.type)]
     if kind is MapKind.CPU and key.error == ENOSPC:
         return None  # Generic mode; xdp_cpumap_enqueue reports the same frame.
     owner = _owner(found, key.index)
     rule = scene.meanings.rule(found.interface, owner)
-    target = f"cpu {key.index}" if kind is MapKind.CPU else _device_word(key, rule, scene)
-    facts = _facts(key, scene, kind, found.interface)
-    broadcast = rule is not None and rule.broadcast
-    return _explained(replace(facts, target=target, broadcast=broadcast), owner)
+    broadcast = kind is MapKind.DEVICE and (rule.broadcast if rule else not key.to)
+    facts = _facts(key, scene, kind, found.interface, broadcast)
+    return _explained(replace(facts, target=_target(key, kind, scene, broadcast)), owner)
 
 
-def _device_word(key: LossKey, rule: RuleMeaning | None, scene: Scene) -> str:
-    """The kernel names no device where a frame was to go to several."""
-    if key.to:
-        return scene.name(key.to)
-    devices = rule.devices if rule else ()
-    return ", ".join(map(scene.name, devices[:3])) + ("…" if len(devices) > 3 else "")
+def _refused_elsewhere(key: LossKey, scene: Scene) -> Attributed:
+    """Refused by a map that is not ours, or without a map."""
+    kind = _kind(key, scene)
+    if key.map == NO_MAP:
+        key = key._replace(to=key.index)
+    # The kernel looks one target up, unless there are to be several.
+    broadcast = kind is MapKind.DEVICE and not key.to
+    facts = _facts(key, scene, kind, scene.name(key.origin), broadcast)
+    facts = replace(facts, target=_target(key, kind, scene, broadcast))
+    return _explained(facts, NOBODY, key.program not in scene.meanings.programs)
+
+
+def _kind(key: LossKey, scene: Scene) -> MapKind:
+    if key.map in (NO_MAP, NO_HELPER):
+        return MapKind.NONE
+    if key.map in scene.types:
+        return _KINDS.get(MapType(scene.types[key.map]), MapKind.UNKNOWN)
+    # Only of a device does the monitor note the number.
+    return MapKind.DEVICE if key.to else MapKind.UNKNOWN
+
+
+def _target(key: LossKey, kind: MapKind, scene: Scene, broadcast: bool) -> str:
+    """The target in words. Of a broadcast the kernel names no member, or the first one, whichever
+    it was that did not get its copy."""
+    if broadcast:
+        return MEMBERS
+    if kind in (MapKind.CPU, MapKind.SOCKET):
+        return f"{'cpu' if kind is MapKind.CPU else 'socket'} {key.index}"
+    return scene.name(key.to) if key.to else ""
 
 
 def _exception(key: LossKey, scene: Scene) -> Attributed | None:
@@ -126,7 +152,8 @@ def _exception(key: LossKey, scene: Scene) -> Attributed | None:
     facts = _facts(key, scene, MapKind.NONE, name or scene.name(key.origin))
     facts = replace(facts, target=scene.name(key.origin), verdict=key.index)
     if name is None:
-        return _explained(facts, NOBODY, foreign=True)
+        mode = facts.ingress.xdp_mode if facts.ingress else XdpMode.NONE
+        return _explained(replace(facts, mode=mode), NOBODY, foreign=True)
     if key.index != XDP_TX:
         return None  # The rule's misses count it.
     return _explained(facts, _towards(scene.meanings.named(name), key.origin))
@@ -151,9 +178,7 @@ def _cpu(key: LossKey, scene: Scene) -> Attributed | None:
     if key.event == Event.CPUMAP_PROGRAM and {rule.then for rule in rules} == {"drop"}:
         return None  # As the rule asks.
     facts = _facts(key, scene, MapKind.CPU, found.interface)
-    # The worker's event does not say which CPU it is.
-    target = f"cpu {key.to}" if key.event == Event.CPUMAP_ENQUEUE else "its CPU"
-    return _explained(replace(facts, target=target), owner)
+    return _explained(replace(facts, target=f"cpu {key.to}"), owner)
 
 
 def _owner(found: MapMeaning, key: int) -> RuleId:
@@ -189,10 +214,13 @@ def _only(owners: Collection[RuleId]) -> RuleId | None:
     return next(iter(owners)) if len(owners) == 1 else None
 
 
-def _facts(key: LossKey, scene: Scene, kind: MapKind, interface: str) -> Facts:
+def _facts(
+    key: LossKey, scene: Scene, kind: MapKind, interface: str, broadcast: bool = False
+) -> Facts:
     """What a key says by itself; `interface` is where the frames arrived."""
     there = scene.meanings.named(interface)
-    link = scene.host.link(key.to) if kind is not MapKind.CPU else None
+    one = kind is not MapKind.CPU and not broadcast
+    link = scene.host.link(key.to) if one else None
     return Facts(
         event=Event(key.event),
         errno=key.error,
@@ -202,6 +230,7 @@ def _facts(key: LossKey, scene: Scene, kind: MapKind, interface: str) -> Facts:
         link=link,
         peer=peer_of(link, scene.host) if link else None,
         mode=there.mode if there else XdpMode.NONE,
+        broadcast=broadcast,
         cpus=len(scene.host.cpus),
         kernel=scene.host.kernel,
     )

@@ -31,7 +31,8 @@ class Slot(IntEnum):
 
 
 class Event(IntEnum):
-    """Where the drop monitor saw a frame go; the names are those of the kernel's tracepoints."""
+    """Where the drop monitor saw a frame go; the names are those of the kernel's tracepoints.
+    UNLISTED: at any of them, when its map had no room for one more key."""
 
     REDIRECT_ERR = 1
     EXCEPTION = 2
@@ -40,6 +41,7 @@ class Event(IntEnum):
     CPUMAP_ENQUEUE = 5
     CPUMAP_KTHREAD = 6
     CPUMAP_PROGRAM = 7
+    UNLISTED = 8
 
 
 class LossKey(NamedTuple):

@@ -4,8 +4,9 @@ Status, the command line and docs/drop-reasons.md are made from it. `agent.losse
 every cause of loss. Pure.
 """
 
-from xdpredirect.reasons.devices import FLUSHED, REFUSED
+from xdpredirect.reasons.devices import REFUSED
 from xdpredirect.reasons.facts import Facts, MapKind, Own, Reason, words_of
+from xdpredirect.reasons.flushed import FLUSHED
 from xdpredirect.reasons.others import CPUS, PROGRAMS, SOCKETS
 
 __all__ = ["HINT_LIMIT", "REASONS", "Facts", "MapKind", "Own", "Reason", "explain", "reason_of"]

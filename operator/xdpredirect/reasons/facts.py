@@ -19,12 +19,14 @@ class Own(IntEnum):
 
 
 class MapKind(StrEnum):
-    """What the redirect went through. NONE: bpf_redirect(), or no helper at all."""
+    """What the redirect went through. NONE: bpf_redirect(), or no helper at all. UNKNOWN: a map of
+    another program, which is gone or must not be looked at."""
 
     NONE = ""
     DEVICE = "DEVMAP"
     CPU = "CPUMAP"
     SOCKET = "XSKMAP"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,9 +47,9 @@ CPUS = (
     Reason(
         name="CpuProgramDropped",
         events=(Event.CPUMAP_PROGRAM,),
-        cause="On {target} there was no room in front of the frame for the VLAN tag of the "
+        cause="On {target} its CPUMAP program dropped frames: no room for the VLAN tag of the "
         "rewrite.",
-        fix="Send to a device without the tag, or rewrite before the CPU: use a Device rule.",
+        fix="Send to a device without the tag, or rewrite before the CPU: `type: Device`.",
     ),
 )
 
@@ -60,7 +60,7 @@ SOCKETS = (
         errnos=(errno.EINVAL,),
         maps=SOCKET,
         when=_split,
-        cause="The socket at {target} is bound to another queue or device.",
+        cause="The AF_XDP {target} on {interface} is bound to another queue or device.",
         fix="Bind it to the queue that frames arrive on, or steer them: `ethtool -N {interface} "
         "...`.",
         kernels="before 5.19 also a socket that is not bound",
@@ -70,8 +70,8 @@ SOCKETS = (
         events=ENQUEUE,
         errnos=(errno.ENXIO, errno.EINVAL),
         maps=SOCKET,
-        cause="The socket at {target} is not bound, or is being closed.",
-        fix="Start the program that owns it; `ss --xdp` lists bound sockets.",
+        cause="The AF_XDP {target} on {interface} is not bound, or is being closed.",
+        fix="Start the program that owns it; `ss --xdp -p` lists bound sockets.",
         kernels="EINVAL before 5.19",
     ),
     Reason(
@@ -79,8 +79,8 @@ SOCKETS = (
         events=ENQUEUE,
         errnos=(errno.ENOBUFS,),
         maps=SOCKET,
-        cause="The receive ring of the socket at {target} is full: its program is too slow.",
-        fix="A larger ring, more queues, or busy polling in that program.",
+        cause="The ring of AF_XDP {target} on {interface} is full: its program is too slow.",
+        fix="A larger ring, more queues or busy polling in that program: `ss --xdp -p`.",
         kernels="ENOSPC before 5.19",
     ),
     Reason(
@@ -88,8 +88,8 @@ SOCKETS = (
         events=ENQUEUE,
         errnos=(errno.ENOMEM,),
         maps=SOCKET,
-        cause="The socket at {target} has no empty buffers: its program does not give them back.",
-        fix="A larger UMEM, or refill the fill ring earlier in that program.",
+        cause="AF_XDP {target} on {interface} has no empty buffers: its program returns none.",
+        fix="In that program (`ss --xdp -p`): a larger UMEM, or refill the fill ring earlier.",
         kernels="ENOSPC before 5.19",
     ),
     Reason(
@@ -99,8 +99,8 @@ SOCKETS = (
         maps=SOCKET,
         when=_unsplit,
         condition="Linux before 5.19",
-        cause="The receive ring of the socket at {target} is full, or its fill ring is empty.",
-        fix="Larger rings in that program; Linux 5.19 tells the two apart.",
+        cause="The receive ring of AF_XDP {target} on {interface} is full, or its fill ring empty.",
+        fix="Larger rings in that program (`ss --xdp -p`); Linux 5.19 tells the two apart.",
         kernels="before 5.19",
         source="net/xdp/xsk.c and xsk_queue.h of 5.10",
     ),
@@ -109,8 +109,9 @@ SOCKETS = (
         events=ENQUEUE,
         errnos=(errno.ENOSPC, errno.EOPNOTSUPP),
         maps=SOCKET,
-        cause="Frames are longer than a UMEM buffer of the socket at {target}.",
-        fix="Larger buffers, or XDP_USE_SG (Linux 6.6) in that program.",
+        cause="Frames from {interface} are longer than a UMEM buffer of AF_XDP {target}.",
+        fix="Larger buffers or XDP_USE_SG (Linux 6.6) in that program (`ss --xdp -p`), or "
+        "`ip link set {interface} mtu N`.",
     ),
 )
 
@@ -120,31 +121,33 @@ PROGRAMS = (
         events=(Own.MISS,),
         when=lambda facts: facts.broadcast,
         condition="the rule is a Broadcast",
-        cause="No member of the broadcast could take a copy: each is down, cannot transmit XDP "
-        "frames, or is where the frame came from.",
+        cause="No member of the broadcast could take a copy of what came in at {interface}: each "
+        "is down, cannot transmit XDP frames, or is {interface}.",
         fix="`xdpredirect status` names each member's problem under Findings.",
     ),
     Reason(
         name="NoEntry",
         events=(Own.MISS,),
         condition="the rule's onMiss is Drop or Abort",
-        cause="The rule had no target for the frame, and onMiss drops it.",
+        cause="The rule had no target for frames of {interface}, and onMiss drops them.",
         fix="Add the missing entry or device, or choose `onMiss: Pass`.",
     ),
     Reason(
         name="NoTarget",
         events=ENQUEUE,
         errnos=(56,),
-        cause="A program said XDP_REDIRECT without naming a target.",
-        fix="It must return what the redirect helper returned; mend the program.",
+        cause="A program on {interface} said XDP_REDIRECT without naming a target.",
+        fix="It must return what the redirect helper returned: `bpftool net show dev {interface}`.",
     ),
     Reason(
         name="DeviceGone",
         events=ENQUEUE,
         errnos=(errno.EINVAL,),
         maps=(MapKind.NONE, MapKind.DEVICE),
-        cause="The device of a redirect by number is gone, or is in another network namespace.",
-        fix="Use a map, whose entries go with the device; see `ip link`.",
+        cause="The device of a redirect by number, {target}, is gone or in another network "
+        "namespace.",
+        fix="`ip link` lists those here; let the program on {interface} use a map, whose entries "
+        "go with the device.",
     ),
     Reason(
         name="TransmitQueueStopped",
@@ -168,7 +171,8 @@ PROGRAMS = (
         events=(Event.EXCEPTION,),
         when=lambda facts: facts.verdict == XDP_ABORTED,
         condition="verdict XDP_ABORTED",
-        cause="A program on {interface} gave up: XDP_ABORTED.",
+        cause="A program on {interface} gave up (XDP_ABORTED), or redirected to an entry that its "
+        "map does not have.",
         fix="Ask whoever attached it: `bpftool net show dev {interface}`.",
     ),
     Reason(
@@ -177,6 +181,14 @@ PROGRAMS = (
         condition="any other verdict",
         cause="A program on {interface} returned a verdict that the driver does not know.",
         fix="Mend the program: `bpftool net show dev {interface}` names it.",
+    ),
+    Reason(
+        name="TooManyCauses",
+        events=(Event.UNLISTED,),
+        cause="The drop monitor's table of 16,384 causes is full; what new causes lose is only "
+        "added up here.",
+        fix="Empty it, totals stay: `rm -r /sys/fs/bpf/xdpredirect/monitor`, then "
+        "`xdpredirect apply`.",
     ),
     Reason(
         name="Unexplained",

@@ -81,6 +81,8 @@ def _row(row: Reason) -> str:
 def _event(event: Event | Own) -> str:
     if isinstance(event, Own):
         return _EVENTS[event]
+    if event is Event.UNLISTED:
+        return "the monitor's own overflow counter"
     if event is Event.CPUMAP_PROGRAM:
         return "`xdp_cpumap_kthread` (xdp_drop)"
     return f"`xdp_{event.name.lower()}`"

@@ -167,11 +167,12 @@ def test_a_failed_redirect_behind_a_cpu_is_one_loss() -> None:
     assert totals(ledger) == {"TargetDown": 5, "CpuProgramDropped": 2}
 
 
-def test_a_cpu_is_named_only_where_the_event_says_which() -> None:
-    counts = {key(Event.CPUMAP_ENQUEUE, map=11, to=3): 4, key(Event.CPUMAP_KTHREAD, map=11): 2}
+def test_losses_on_the_way_to_a_cpu_name_it() -> None:
+    enqueued, worked = key(Event.CPUMAP_ENQUEUE, map=11, to=3), key(Event.CPUMAP_KTHREAD, map=11)
+    counts = {enqueued: 4, worked._replace(to=1): 2}
     ledger = fold(Ledger(), reading(counts), Scene(meanings(), HOST))
     found = {cause.reason: (cause.target, total.packets) for cause, total in ledger.totals.items()}
-    assert found == {"CpuQueueFull": ("cpu 3", 4), "CpuOutOfMemory": ("its CPU", 2)}
+    assert found == {"CpuQueueFull": ("cpu 3", 4), "CpuOutOfMemory": ("cpu 1", 2)}
 
 
 def test_rates_are_averages_over_a_second_or_more() -> None:
