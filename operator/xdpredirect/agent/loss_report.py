@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from xdpredirect.agent.ledger import Ledger
+from xdpredirect.agent.losses import UNLISTED
 from xdpredirect.agent.observed import Observed
 from xdpredirect.agent.report import Finding, Loss, Severity
 
@@ -59,5 +60,21 @@ def unknown(objects: Iterable[str], seen: Observed, problem: str) -> list[Findin
     message = f"Lost frames are not counted: {problem}. To mend it: {fix}."
     return [
         Finding(object=name, reason="LossesUnknown", message=message, severity=Severity.INFO)
+        for name in objects
+    ]
+
+
+def incomplete(objects: Iterable[str], ledger: Ledger) -> list[Finding]:
+    """Findings LossesIncomplete, while the drop monitor has no room for new causes."""
+    unlisted = ledger.seen.get(UNLISTED, 0)
+    if not unlisted:
+        return []
+    message = (
+        f"{unlisted:,} lost frames are of causes that are not listed: the drop monitor's table of "
+        "causes is full. To empty it between two passes (`xdpredirect apply -f FILE`), totals stay: remove "
+        "the directory `monitor` below `--bpffs`."
+    )
+    return [
+        Finding(object=name, reason="LossesIncomplete", message=message, severity=Severity.INFO)
         for name in objects
     ]

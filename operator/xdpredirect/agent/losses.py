@@ -21,6 +21,7 @@ from xdpredirect.reasons import Facts, MapKind, Own, explain
 
 XDP_TX, XDP_REDIRECT = 3, 4
 NOBODY: RuleId = ("", "")
+UNLISTED = LossKey(Event.UNLISTED, 0, 0, 0, 0, 0, 0)
 NO_ENTRY, MEMBERS = "(no entry)", "(members)"
 # What the kernel shows for bpf_redirect(), whose target is an ifindex, and for no helper at all.
 NO_MAP, NO_HELPER = 0x7FFFFFFF, 0
@@ -46,7 +47,7 @@ class Cause(NamedTuple):
 
 
 class Attributed(NamedTuple):
-    """A cause and its words."""
+    """A cause in words."""
 
     cause: Cause
     hint: str
@@ -82,9 +83,7 @@ def attribute(key: LossKey, scene: Scene) -> Attributed | None:
             return _flushed(key, scene)
         case Event.CPUMAP_ENQUEUE | Event.CPUMAP_KTHREAD | Event.CPUMAP_PROGRAM:
             return _cpu(key, scene)
-        case Event.UNLISTED:
-            return _explained(Facts(event=Event.UNLISTED), NOBODY)
-    return None
+    return _explained(Facts(event=Event.UNLISTED), NOBODY) if key == UNLISTED else None
 
 
 def attribute_counter(interface: str, rule: RuleMeaning, event: Own, scene: Scene) -> Attributed:
@@ -148,7 +147,7 @@ def _target(key: LossKey, kind: MapKind, scene: Scene, broadcast: bool) -> str:
 def _exception(key: LossKey, scene: Scene) -> Attributed | None:
     name = scene.meanings.programs.get(key.program)
     if key.index == XDP_REDIRECT:
-        return None  # A driver's second report of a frame that another event counts.
+        return None  # A driver's second report of one frame.
     facts = _facts(key, scene, MapKind.NONE, name or scene.name(key.origin))
     facts = replace(facts, target=scene.name(key.origin), verdict=key.index)
     if name is None:

@@ -14,7 +14,7 @@ from xdpredirect.agent.counters import read_counters
 from xdpredirect.agent.desired import Desired, DesiredInterface, desire
 from xdpredirect.agent.effective import Effective, effective
 from xdpredirect.agent.findings import findings as check
-from xdpredirect.agent.loss_report import losses_of, unknown
+from xdpredirect.agent.loss_report import incomplete, losses_of, unknown
 from xdpredirect.agent.meanings import meanings_of
 from xdpredirect.agent.monitor import Monitor
 from xdpredirect.agent.observe import check_owner, claim, observe, release
@@ -215,6 +215,7 @@ class MachineAgent:
         if not self._monitor.there():
             found += unknown((o.name for o in wanted), seen, self._monitor.problem)
         ledger = self._monitor.fold(meanings_of(desired, seen, host), seen, host)
+        found += incomplete((o.name for o in wanted), ledger)
         counters = {
             name: read_counters(self._pins, name, item.layout.slots.values())
             for name, item in desired.interfaces.items()

@@ -15,21 +15,22 @@ from pathlib import Path
 from xdpredirect.agent.counters import read_counters
 from xdpredirect.agent.ledger import Ledger, Reading, fold, forget, hand_over
 from xdpredirect.agent.ledger_file import read_ledger, write_ledger
-from xdpredirect.agent.losses import Scene
+from xdpredirect.agent.losses import NO_HELPER, NO_MAP, UNLISTED, Scene
 from xdpredirect.agent.meanings import Meanings, merge, to_remember
 from xdpredirect.agent.observed import Observed
 from xdpredirect.agent.opened import remove_tree
 from xdpredirect.agent.pins import Pins
 from xdpredirect.agent.report import RuleCounters
-from xdpredirect.datapath.abi import LossKey
+from xdpredirect.datapath.abi import U64, Event, LossKey
 from xdpredirect.errors import CompileError, KernelError, VerifierError
 from xdpredirect.host import Host
 from xdpredirect.kernel.bpf import ENOENT
 from xdpredirect.kernel.compile import Compiler
-from xdpredirect.kernel.maps import map_id, pinned_map
-from xdpredirect.kernel.tracer import LOSSES, TRACEPOINTS, install, read_losses
+from xdpredirect.kernel.maps import map_id, pinned_map, type_of_map
+from xdpredirect.kernel.tracer import KEY, LOSSES, OVERFLOW, TRACEPOINTS, install, read_losses
 
 RETRY_SECONDS = 60.0
+_CPU_EVENTS = (Event.CPUMAP_ENQUEUE, Event.CPUMAP_KTHREAD, Event.CPUMAP_PROGRAM)
 _FILES = ("abi.h", "drop_monitor.c", "kernel.h", "traced.h")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NETNS = Path("/proc/thread-self/ns/net")
@@ -49,6 +50,7 @@ class Monitor:
         self._ledger: Ledger | None = None
         self._saved: Ledger | None = None
         self._try_again = 0.0
+        self._types: dict[int, int] = {}
         self.problem = ""
 
     @property
@@ -108,7 +110,9 @@ class Monitor:
         """
         old = self.ledger.meanings
         merged = merge(meanings, old) if before else merge(old, meanings)
-        ledger = fold(self.ledger, self._reading(seen), Scene(merged, host))
+        reading = self._reading(seen)
+        scene = Scene(merged, host, self._types_of(reading.counts, merged))
+        ledger = fold(self.ledger, reading, scene)
         keep = merged if before else to_remember(merged, meanings)
         self._ledger = replace(ledger, meanings=keep)
         return self._ledger
@@ -118,7 +122,28 @@ class Monitor:
 
         Raises OSError.
         """
-        self._save(forget(self.fold(meanings, seen, host), objects))
+        self._save(forget(self._without_others(self.fold(meanings, seen, host)), objects))
+
+    def _types_of(self, counts: Mapping[LossKey, int], meanings: Meanings) -> Mapping[int, int]:
+        """Types of maps that are not ours, and that refused frames of this namespace."""
+        refused = {key.map for key in counts if key.event == Event.REDIRECT_ERR}
+        unknown = refused - meanings.maps.keys() - self._types.keys() - {NO_MAP, NO_HELPER}
+        found = {number: type_of_map(number) for number in unknown}
+        self._types.update((number, kind) for number, kind in found.items() if kind is not None)
+        return self._types
+
+    def _without_others(self, ledger: Ledger) -> Ledger:
+        """Take out of the kernel what CPUMAPs of others lost: these events name no device, so those
+        of all namespaces are counted, and would fill the map of causes in time."""
+        known = ledger.meanings.maps
+        others = {k for k in ledger.seen if k.event in _CPU_EVENTS and k.map not in known}
+        directory = self._installed()
+        if not others or directory is None:
+            return ledger
+        with pinned_map(directory / LOSSES.name) as losses:
+            losses.delete_all([KEY.pack(*key) for key in others])
+        kept = {key: count for key, count in ledger.seen.items() if key not in others}
+        return replace(ledger, seen=kept)
 
     def _save(self, ledger: Ledger) -> None:
         """Nothing is written where only the time went by."""
@@ -155,7 +180,12 @@ def _counts(directory: Path | None) -> tuple[str, dict[LossKey, int]]:
     try:
         with pinned_map(directory / LOSSES.name) as losses:
             boot = _BOOT.read_text().strip()
-            return f"{boot}:{map_id(losses.fd)}", read_losses(losses)
+            counts = read_losses(losses)
+            with pinned_map(directory / OVERFLOW.name) as overflow:
+                (unlisted,) = U64.unpack(overflow.get(bytes(4)) or bytes(8))
+            if unlisted:
+                counts[UNLISTED] = unlisted
+            return f"{boot}:{map_id(losses.fd)}", counts
     except KernelError as error:
         if error.errno == ENOENT:
             return "", {}

@@ -223,6 +223,20 @@ def map_id(fd: int) -> int:
     return int(number)
 
 
+def type_of_map(number: int) -> int | None:
+    """Type, as the kernel numbers them, of any map of the machine by id; None when it is gone, or
+    without CAP_SYS_ADMIN."""
+    try:
+        fd = bpf_call(Command.MAP_GET_FD_BY_ID, bytearray(struct.pack("=I", number)), "open map")
+    except KernelError:
+        return None
+    try:
+        (kind,) = struct.unpack_from("=I", object_info(fd, 8))
+    finally:
+        os.close(fd)
+    return int(kind)
+
+
 @contextmanager
 def pinned_map(path: Path) -> Iterator[Map]:
     """A pinned map for the length of a `with` statement."""

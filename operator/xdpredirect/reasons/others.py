@@ -187,8 +187,8 @@ PROGRAMS = (
         events=(Event.UNLISTED,),
         cause="The drop monitor's table of 16,384 causes is full; what new causes lose is only "
         "added up here.",
-        fix="Empty it, totals stay: `rm -r /sys/fs/bpf/xdpredirect/monitor`, then "
-        "`xdpredirect apply`.",
+        fix="Empty it between two passes (`xdpredirect apply -f FILE`), totals stay: "
+        "`rm -r /sys/fs/bpf/xdpredirect/monitor`.",
     ),
     Reason(
         name="Unexplained",

@@ -1,0 +1,93 @@
+"""The drop monitor's map of causes: who may fill it, and what is said when it is full."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from tests.kernel.bytecode import redirect_map
+from tests.kernel.lab import Lab
+from tests.kernel.scene import Scene, id_of, monopoly
+from tests.kernel.switch import Switch, switch
+from tests.kernel.test_losses_status import FRAMES, TO_P1, N
+from xdpredirect.agent.report import Report
+from xdpredirect.datapath.abi import Event, LossKey
+from xdpredirect.kernel.maps import Map, open_map
+from xdpredirect.kernel.tracer import CAUSES, KEY, read_losses
+
+CPU, QSIZE = 1, 64
+
+
+@contextmanager
+def losses_map(s: Switch) -> Iterator[Map]:
+    """The map of causes of the installed monitor."""
+    (path,) = (s.settings.bpffs / "monitor").glob("*/losses")
+    with open_map(path) as opened:
+        yield opened
+
+
+def report(s: Switch) -> Report:
+    with s.dut.enter():
+        return s.fresh().observe_report()
+
+
+def incomplete(found: Report) -> list[str]:
+    """What the findings of objects say about it."""
+    findings = [finding for item in found.objects for finding in item.findings]
+    return [finding.message for finding in findings if finding.reason == "LossesIncomplete"]
+
+
+def test_a_full_map_is_said_and_its_frames_are_counted(lab: Lab) -> None:
+    with switch(lab, "Native") as s:
+        s.apply(TO_P1)
+        with losses_map(s) as losses:
+            value = (1).to_bytes(8, "little").ljust(losses.value_octets, b"\0")
+            for number in range(CAUSES):
+                key = LossKey(Event.REDIRECT_ERR, 1 << 30, 0, number, 1 << 30, 0, 1)
+                losses.put(KEY.pack(*key), value)
+        s.dut.ip("link", "set", "p1", "down")
+        s.far["in"].send(FRAMES)
+        s.deliver([])
+        found = report(s)
+        (loss,) = found.shared
+        assert (loss.reason, loss.packets) == ("TooManyCauses", N)
+        assert f"{CAUSES:,}" in loss.hint
+        assert "`rm -r " in loss.hint
+        (said,) = incomplete(found)
+        assert said.startswith(f"{N:,} lost frames ")
+        _emptied(s)
+
+
+def _emptied(s: Switch) -> None:
+    """As the hint says."""
+    s.converge()
+    for path in (s.settings.bpffs / "monitor").glob("*/*"):
+        path.unlink()
+    s.converge()
+    s.far["in"].send(FRAMES)
+    s.deliver([])
+    found = report(s)
+    assert incomplete(found) == []
+    (loss,) = found.objects[0].losses
+    assert (loss.reason, loss.packets) == ("TargetDown", N)
+    assert [loss.packets for loss in found.shared] == [N]
+
+
+def test_cpu_maps_of_others_do_not_stay_in_the_map(lab: Lab) -> None:
+    """Their events name no device, so those of other namespaces are counted as well."""
+    with switch(lab, "Native") as s, ExitStack() as stack:
+        s.apply(TO_P1)
+        s.dut.ip("link", "set", "p1", "down")
+        s.far["in"].send(FRAMES)
+        s.deliver([])
+        other = Scene(stack.enter_context(Lab()), stack, monitor=False)
+        cpus = other.cpus(CPU, QSIZE)
+        other.run(redirect_map(cpus.fd, CPU))
+        with monopoly(CPU):
+            other.source.send([other.frame()] * N)
+        with losses_map(s) as losses:
+            counted = read_losses(losses)
+            key = LossKey(Event.CPUMAP_ENQUEUE, 0, id_of(cpus), 0, 0, CPU, 0)
+            assert counted[key] == N - QSIZE
+            s.converge()
+            assert read_losses(losses) == {k: n for k, n in counted.items() if k != key}
+        (loss,) = report(s).objects[0].losses
+        assert (loss.reason, loss.packets) == ("TargetDown", N)
