@@ -87,6 +87,7 @@ inline_fn __u64 hash_address(const struct packet *p, const __be32 *address)
 #define FIND_FLOW flow = hash_flow(&p);
 #define FLOW flow
 #else
+#define FIND_FLOW
 #define FLOW hash_flow(&p)
 #endif
 

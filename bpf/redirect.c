@@ -28,7 +28,7 @@ struct scratch {
 	struct packet parsed;
 	struct tunnel found;
 #ifdef MAP_ROUTE
-	struct fib_query route;
+	struct route route;
 #endif
 };
 _Static_assert(sizeof(struct scratch) <= SCRATCH_SIZE, "value of the map");
@@ -69,8 +69,8 @@ int redirect(struct xdp_md *ctx)
 #ifdef ROUTE_ONCE
 away:
 	{
-		ROUTE_QUERY
-		int verdict = route_frame(ctx, &p, away_table, hits, query);
+		ROUTE_ROOM
+		int verdict = route_frame(ctx, &p, away_table, hits, room);
 		if (verdict >= 0)
 			return verdict;
 		hits->misses++;

@@ -39,6 +39,14 @@ struct fib_query {
 
 _Static_assert(sizeof(struct fib_query) == 64, "struct bpf_fib_lookup");
 
+/* What one lookup needs besides registers: every copy of it would take this much of the stack. */
+struct route {
+	struct fib_query query;
+	struct rewrite change;
+	struct upper_key upper;
+	__u32 port;
+};
+
 inline_fn void decrement_ttl(__u8 *ip)
 {
 	__u32 sum = *(__be16 *)(ip + 10);
@@ -86,14 +94,15 @@ inline_fn int fib_ask(struct xdp_md *ctx, const struct packet *p, struct fib_que
 }
 
 /* The device that the lookup starts from: a VLAN device above the port, where there is one. */
-inline_fn __u32 arrival(const struct packet *p)
+inline_fn __u32 arrival(const struct packet *p, struct upper_key *key)
 {
-	struct upper_key key = { p->ingress, p->vid };
 	__u32 *upper;
 
 	if (p->tags == 0)
 		return p->ingress;
-	upper = p->tags == 1 ? lookup(MAP(MAP_UPPERS), &key) : 0;
+	key->port = p->ingress;
+	key->vid = p->vid;
+	upper = p->tags == 1 ? lookup(MAP(MAP_UPPERS), key) : 0;
 	return upper ? *upper : 0;
 }
 
@@ -102,27 +111,28 @@ inline_fn __u32 arrival(const struct packet *p)
  * map said that the departure device is one that can transmit.
  */
 inline_fn int route_frame(struct xdp_md *ctx, const struct packet *p, __u32 table,
-			  struct counter *hits, struct fib_query *q)
+			  struct counter *hits, struct route *room)
 {
-	struct rewrite change = { .flags = REWRITE_SOURCE | REWRITE_DESTINATION };
+	struct fib_query *q = &room->query;
+	struct rewrite *change = &room->change;
 	struct lower *lower;
-	__u32 port;
 	__u8 *ip;
 
 	__builtin_memset(q, 0, sizeof(*q));
-	q->ifindex = arrival(p);
+	q->ifindex = arrival(p, &room->upper);
 	if (!q->ifindex || fib_ask(ctx, p, q))
 		return -1;
 	q->table = table;
 	if (fib_lookup(ctx, q, sizeof(*q), table ? FIB_TBID | 1 : 0))
 		return -1;
-	port = q->ifindex;
-	lower = lookup(MAP(MAP_LOWERS), &port);
+	change->flags = REWRITE_SOURCE | REWRITE_DESTINATION;
+	room->port = q->ifindex;
+	lower = lookup(MAP(MAP_LOWERS), &room->port);
 	if (lower) {
-		port = lower->port;
-		change.vid = lower->vid;
+		room->port = lower->port;
+		change->vid = lower->vid;
 	}
-	if (redirect_map(MAP(MAP_ROUTE), port, 0) != XDP_REDIRECT)
+	if (redirect_map(MAP(MAP_ROUTE), room->port, 0) != XDP_REDIRECT)
 		return -1;
 	ip = at(ctx, p->l3, IPV4_HEADER);
 	if (!ip)
@@ -132,12 +142,12 @@ inline_fn int route_frame(struct xdp_md *ctx, const struct packet *p, __u32 tabl
 	else
 		ip[7]--;
 	if (lower)
-		change.flags |= p->tags ? REWRITE_REPLACE : REWRITE_PUSH;
+		change->flags |= p->tags ? REWRITE_REPLACE : REWRITE_PUSH;
 	else if (p->tags)
-		change.flags |= REWRITE_POP;
-	__builtin_memcpy(change.source, q->source_mac, 6);
-	__builtin_memcpy(change.destination, q->destination_mac, 6);
-	if (rewrite_frame(ctx, &change)) {
+		change->flags |= REWRITE_POP;
+	__builtin_memcpy(change->source, q->source_mac, 6);
+	__builtin_memcpy(change->destination, q->destination_mac, 6);
+	if (rewrite_frame(ctx, change)) {
 		hits->errors++;
 		return XDP_DROP;
 	}
@@ -145,29 +155,41 @@ inline_fn int route_frame(struct xdp_md *ctx, const struct packet *p, __u32 tabl
 }
 
 #ifdef MAP_SCRATCH
-#define ROUTE_QUERY struct fib_query *query = &scratch->route;
+#define ROUTE_ROOM struct route *room = &scratch->route;
 #else
-#define ROUTE_QUERY struct fib_query asked, *query = &asked;
+#define ROUTE_ROOM struct route here, *room = &here;
 #endif
 
-/* Where many rules route, they share one copy at the end of the program. */
-#define ROUTE_AWAY(slot, table, verdict)                                                           \
-	HIT(slot)                                                                                  \
-	away_table = table;                                                                        \
-	away_missed = verdict;                                                                     \
-	goto away;
-
 /* `miss` decides about frames that the routing table cannot send on. */
-#define ROUTE(slot, table, miss)                                                                   \
-	HIT(slot)                                                                                  \
+#define ROUTE_HERE(table, miss)                                                                    \
 	{                                                                                          \
-		ROUTE_QUERY                                                                        \
-		int verdict = route_frame(ctx, &p, table, hits, query);                            \
+		ROUTE_ROOM                                                                         \
+		int verdict = route_frame(ctx, &p, table, hits, room);                             \
 		if (verdict < 0) {                                                                 \
 			miss                                                                       \
 		}                                                                                  \
 		return verdict;                                                                    \
 	}
+
+#ifdef ROUTE_ONCE
+/* One copy at the end of the program; what goes on with the next rule cannot leave for it. */
+#define ROUTE_AWAY(table, verdict)                                                                 \
+	away_table = table;                                                                        \
+	away_missed = verdict;                                                                     \
+	goto away;
+#define ROUTE_MISS_PASS(table) ROUTE_AWAY(table, XDP_PASS)
+#define ROUTE_MISS_DROP(table) ROUTE_AWAY(table, XDP_DROP)
+#define ROUTE_MISS_TX(table) ROUTE_AWAY(table, XDP_TX)
+#define ROUTE_MISS_ABORT(table) ROUTE_AWAY(table, XDP_ABORTED)
+#define ROUTE_MISS_CONTINUE(table) ROUTE_HERE(table, MISS_CONTINUE)
+#define ROUTE(slot, table, miss)                                                                   \
+	HIT(slot)                                                                                  \
+	ROUTE_##miss(table)
+#else
+#define ROUTE(slot, table, miss)                                                                   \
+	HIT(slot)                                                                                  \
+	ROUTE_HERE(table, miss)
+#endif
 
 #endif
 #endif

@@ -6,6 +6,7 @@ is needed to see it again.
 
 import socket
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from xdpredirect.api.redirect import XdpRedirect
 from xdpredirect.datapath.abi import Slot
 from xdpredirect.datapath.layout import Layout
 from xdpredirect.datapath.source import flatten, sources_digest
-from xdpredirect.errors import XdpRedirectError
+from xdpredirect.errors import CompileError, XdpRedirectError
 
 OTHER_DEVICE = "fuzz0"
 _NOTHING = Observed(interfaces={}, pass_programs={})
@@ -89,10 +90,14 @@ def _refused(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 
 def _compile(layout: Layout, compiler: BatchCompiler) -> None:
-    """Into the cache, where the loader finds it."""
+    """Into the cache, where the loader finds it: of each program the first variant that compiles.
+    The loader tries all of them again, and compiles what is missing itself."""
     for program in layout.programs:
-        source = flatten(f"{program.kind}.c", {**SOURCES, **dict(program.rendered)})
-        compiler.fill(source, program.kind)
+        for rendered in program.variants:
+            source = flatten(f"{program.kind}.c", {**SOURCES, **dict(rendered)})
+            with suppress(CompileError):
+                compiler.fill(source, program.kind)
+                break
 
 
 def _run(case: Case, program: Loaded, objects: Sequence[XdpRedirect]) -> Failure | None:

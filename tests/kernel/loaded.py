@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xdpredirect.agent.act import with_program
+from xdpredirect.agent.act import load_variants, with_program
 from xdpredirect.agent.counters import sum_counters
 from xdpredirect.agent.report import RuleCounters
 from xdpredirect.agent.resolve import resolve
@@ -21,15 +21,14 @@ from xdpredirect.datapath.abi import PAIR, U32
 from xdpredirect.datapath.builder import COUNTERS
 from xdpredirect.datapath.layout import Layout, lay_out
 from xdpredirect.datapath.slots import assign_slots
-from xdpredirect.datapath.source import flatten, sources_digest
+from xdpredirect.datapath.source import sources_digest
 from xdpredirect.host import Cpu, Host, Link, XdpFeatures
-from xdpredirect.kernel.compile import Compiler, relocate
+from xdpredirect.kernel.compile import Compiler
 from xdpredirect.kernel.maps import Map, create_map
-from xdpredirect.kernel.programs import AttachType, TestRun, load_program, run_program
+from xdpredirect.kernel.programs import TestRun, run_program
 
 CACHE = Path(tempfile.gettempdir()) / f"xdpredirect-test-cache-{os.getuid()}"
 SOURCES = {path.name: path.read_text() for path in data_dir("bpf").glob("*.[ch]")}
-_KINDS = {"redirect": AttachType.XDP, "cpumap": AttachType.CPUMAP, "egress": AttachType.DEVMAP}
 LOOPBACK = Link(
     ifindex=1, name="lo", mac=bytes(6), up=True, carrier=True, mtu=65536, features=XdpFeatures(127)
 )
@@ -95,9 +94,7 @@ def loaded_layout(layout: Layout) -> Iterator[Loaded]:
         for program in layout.programs:
             if program.name == "redirect":
                 _fill(layout, maps, programs)
-            source = flatten(f"{program.kind}.c", {**SOURCES, **dict(program.rendered)})
-            code = relocate(compiler.instructions(source, program.kind), numbers)
-            fd = load_program(program.name, code, _KINDS[program.kind], layout.frags)
+            fd = load_variants(program, compiler, SOURCES, (numbers, layout.frags))
             stack.callback(os.close, fd)
             programs[program.name] = fd
         yield Loaded(programs["redirect"], layout, maps, layout.slots)

@@ -31,12 +31,12 @@ from xdpredirect.agent.opened import opened_maps, opened_pin, remove_tree
 from xdpredirect.agent.pins import Pins
 from xdpredirect.agent.plan import MAIN
 from xdpredirect.datapath.abi import PAIR, U32
-from xdpredirect.datapath.builder import COUNTERS
+from xdpredirect.datapath.builder import COUNTERS, ProgramWanted
 from xdpredirect.datapath.layout import Layout
 from xdpredirect.datapath.mapspec import MapSpec, MapType
 from xdpredirect.datapath.slots import NAME_SIZE, pack_name
 from xdpredirect.datapath.source import flatten
-from xdpredirect.errors import KernelError
+from xdpredirect.errors import CompileError, KernelError, VerifierError
 from xdpredirect.kernel.attach import set_xdp
 from xdpredirect.kernel.bpf import pin, program_info
 from xdpredirect.kernel.compile import Compiler, relocate
@@ -149,17 +149,8 @@ class Actor:
                 opened.put_all(entries)
 
     def _load(self, action: LoadProgram) -> None:
-        source = flatten(
-            f"{action.program.kind}.c", {**self.sources, **dict(action.program.rendered)}
-        )
-        instructions = self.compiler.instructions(source, action.program.kind)
         with opened_maps(self._numbered(action)) as fds:
-            fd = load_program(
-                f"xr_{action.program.name[:8]}",
-                relocate(instructions, fds),
-                _KINDS[action.program.kind],
-                action.frags,
-            )
+            fd = load_variants(action.program, self.compiler, self.sources, (fds, action.frags))
         path = self.pins.program(action.interface, action.generation, action.program.name)
         try:
             # A program that needs no map of its own is the first thing of its generation.
@@ -225,6 +216,30 @@ class Actor:
             if len(wanted.entries) >= LARGE and wanted.spec.type not in _VOLATILE:
                 with pinned_map(self.pins.map(interface, layout.digest, wanted.spec.name)) as m:
                     self.written[map_id(m.fd)] = wanted.entries
+
+
+def load_variants(
+    program: ProgramWanted,
+    compiler: Compiler,
+    sources: Mapping[str, str],
+    maps_and_frags: tuple[Mapping[int, int], bool],
+) -> int:
+    """Descriptor of the first variant of a program that compiler and verifier take. The maps are
+    descriptors by map number. Raises the CompileError or VerifierError of the last variant."""
+    fds, frags = maps_and_frags
+    *earlier, last = program.variants
+
+    def load(rendered: tuple[tuple[str, str], ...]) -> int:
+        source = flatten(f"{program.kind}.c", {**sources, **dict(rendered)})
+        code = relocate(compiler.instructions(source, program.kind), fds)
+        return load_program(f"xr_{program.name[:8]}", code, _KINDS[program.kind], frags)
+
+    for rendered in earlier:
+        try:
+            return load(rendered)
+        except (CompileError, VerifierError):
+            continue
+    return load(last)
 
 
 def with_program(entries: Mapping[bytes, bytes], program: int) -> dict[bytes, bytes]:

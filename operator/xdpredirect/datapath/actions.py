@@ -115,10 +115,11 @@ def _device(
 def _spread_word(builder: Builder, by: SpreadBy) -> str:
     text, used = _SPREAD[by]
     builder.use(used)
-    if used and many(builder, DeviceGroup | CPUs):
+    if used:
         builder.use(FLOW)
-        builder.define("FLOW_ONCE", 1)
         builder.find("FLOW")
+        if many(builder, DeviceGroup | CPUs):
+            builder.define("FLOW_ONCE", 1)
     if by is SpreadBy.INNER_FLOW:
         builder.define("INNER_FLOW", 1)
         builder.find("TUNNEL")

@@ -21,6 +21,9 @@ _ROUTE_ENTRIES = 4096
 _RULES_ON_THE_STACK = 8
 _RULES_OF_A_BRANCH = 4
 _SCRATCH_SIZE = 1024
+_BRANCHES = ("FIND_SOURCE", "FIND_DESTINATION", "FIND_TUNNEL", "ROUTE(", "PROTECT(")
+_SHARED = {"FLOW_ONCE": 1, "ROUTE_ONCE": 1}
+"""Long code once for all rules: bpf/hash.h, bpf/route.h."""
 
 
 def assemble(
@@ -36,8 +39,7 @@ def assemble(
         key = builder.wanted.link.ifindex
         entries = {PAIR.pack(key, to): rewrite for to, rewrite in builder.egress.items()}
         builder.add_map("EGRESS", MapSpec("egress", MapType.HASH, 8, 16, 64), entries)
-    if _is_large(lines):
-        builder.define("SCRATCH_SIZE", _SCRATCH_SIZE)
+    if _is_large(lines) or _has_fallback(lines):
         builder.add_map(
             "SCRATCH", MapSpec("scratch", MapType.PERCPU_ARRAY, 4, _SCRATCH_SIZE, 1), {}
         )
@@ -46,17 +48,23 @@ def assemble(
 
 
 def _is_large(lines: list[str]) -> bool:
-    """Whether the verifier and the stack need the frame in a map, which costs it 3 ns.
+    """Whether the frame is kept in a map at once, which costs it 3 ns: the verifier and the stack
+    are likely to need it, and a first attempt would be a second lost.
 
     Every lookup that a program branches on doubles the ways through the rules after it, so it
     counts for several rules; the protection of the first object has no rules before it.
     """
     rules = sum(line.startswith("RULE(") for line in lines)
-    branches = sum(line.startswith(("FIND_", "ROUTE", "PROTECT(")) for line in lines)
+    branches = sum(line.startswith(_BRANCHES) for line in lines)
     going_on = sum("MISS_CONTINUE" in line for line in lines)
     protected = any(line.startswith("PROTECT(") for line in lines)
     weight = rules + _RULES_OF_A_BRANCH * (branches + going_on - protected)
     return weight > _RULES_ON_THE_STACK or "FIND_TUNNEL" in lines
+
+
+def _has_fallback(lines: list[str]) -> bool:
+    """A single rule always fits."""
+    return sum(line.startswith("RULE(") for line in lines) > 1
 
 
 def _power(count: int, least: int = 8) -> int:
@@ -150,7 +158,7 @@ def _programs(
     names = {number: name for name, number in NUMBERS.items()}
     present = {names[m.number] for m in maps if m.number in names} | {"COUNTERS"}
     defines: dict[str, object] = {
-        f"MAP_{name}": f"{MAP_NUMBER_BASE + NUMBERS[name]:#x}" for name in sorted(present)
+        f"MAP_{name}": _number(name) for name in sorted(present - {"SCRATCH"})
     }
     common = {**defines, **({"FRAGS": 1} if builder.wanted.frags else {})}
     programs = [
@@ -161,9 +169,33 @@ def _programs(
         config = ("config.h", _config({**common, "USES": 0}))
         programs.append(ProgramWanted(name="egress", kind="egress", rendered=(config,)))
     main = {**common, **builder.defines, "USES": int(builder.used)}
-    rendered = (("config.h", _config(main)), ("rules.h", "\n".join(lines) + "\n"))
-    programs.append(ProgramWanted(name="redirect", kind="redirect", rendered=rendered))
+    programs.append(_main(main, lines))
     return tuple(programs)
+
+
+def _main(defines: Mapping[str, object], lines: list[str]) -> ProgramWanted:
+    """The main program, and what to try when it is refused: the frame in a map, then all long
+    code shared as well."""
+    scratch = {"MAP_SCRATCH": _number("SCRATCH"), "SCRATCH_SIZE": _SCRATCH_SIZE}
+    shared = _SHARED if "ROUTES" in defines else {"FLOW_ONCE": 1}
+    variants = [
+        {**defines, **scratch},
+        {**defines, **scratch, **shared},
+    ]
+    if not _is_large(lines):
+        variants.insert(0, dict(defines))
+    if not _has_fallback(lines):
+        del variants[1:]
+    rules = ("rules.h", "\n".join(lines) + "\n")
+    rendered = dict.fromkeys((("config.h", _config(each)), rules) for each in variants)
+    first, *fallbacks = rendered
+    return ProgramWanted(
+        name="redirect", kind="redirect", rendered=first, fallbacks=tuple(fallbacks)
+    )
+
+
+def _number(name: str) -> str:
+    return f"{MAP_NUMBER_BASE + NUMBERS[name]:#x}"
 
 
 def _then(then: int | str, common: Mapping[str, object]) -> tuple[tuple[str, str], ...]:

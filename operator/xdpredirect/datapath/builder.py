@@ -59,11 +59,18 @@ class MapWanted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramWanted:
     """A program: `kind` is the C file and its function, `rendered` the generated headers by
-    name. `name` is that of its pin."""
+    name. `name` is that of its pin. `fallbacks` are other headers for the same behaviour, to be
+    tried in order when compiler or verifier refuse a program for its size."""
 
     name: str
     kind: str
     rendered: tuple[tuple[str, str], ...]
+    fallbacks: tuple[tuple[tuple[str, str], ...], ...] = ()
+
+    @property
+    def variants(self) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """All headers to try, in order."""
+        return (self.rendered, *self.fallbacks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

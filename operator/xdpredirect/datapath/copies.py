@@ -12,12 +12,6 @@ from xdpredirect.datapath.fields import ROUTE
 
 COPIES = 16
 """Rules that may each have the code of a spread or a route."""
-_VERDICTS = {
-    "MISS_PASS": "XDP_PASS",
-    "MISS_DROP": "XDP_DROP",
-    "MISS_TX": "XDP_TX",
-    "MISS_ABORT": "XDP_ABORTED",
-}
 
 
 def many(builder: Builder, kind: UnionType | type) -> bool:
@@ -27,14 +21,11 @@ def many(builder: Builder, kind: UnionType | type) -> bool:
 
 
 def route(builder: Builder, table: int | None, slot: int, miss: str) -> tuple[list[str], list[str]]:
-    """Lines of a Route, and its target in words. What goes on with the next rule after a miss
-    cannot leave for a shared place."""
+    """Lines of a Route, and its target in words."""
     builder.use(ROUTE)
     builder.define("ROUTES", 1)
     builder.place("route")
     words = [f"table {table}" if table else "main routing"]
-    verdict = _VERDICTS.get(miss)
-    if verdict and many(builder, Route):
+    if many(builder, Route):
         builder.define("ROUTE_ONCE", 1)
-        return [f"ROUTE_AWAY({slot}, {table or 0}, {verdict})"], words
     return [f"ROUTE({slot}, {table or 0}, {miss})"], words
