@@ -17,6 +17,9 @@ from tests.spec.generate_action import DEVICES
 from tests.spec.generate_match import INTERFACES, Json
 from tests.spec.matcher import Context
 from tests.spec.packet import parse
+from xdpredirect.agent.desired import desire
+from xdpredirect.agent.effective import effective
+from xdpredirect.agent.observed import Observed
 from xdpredirect.api.load import load_text
 from xdpredirect.api.redirect import (
     Frags,
@@ -31,7 +34,19 @@ from xdpredirect.host import Cpu, Host, Link, XdpFeatures
 RULES_OF_AN_INTERFACE = 128
 FIRST_BUFFER = 3500  # what surely fits into one buffer of a test run
 _MAC = bytes.fromhex("020000000001")
+# Of the cases whose objects contradict each other, these stay as they are.
+_CONTRADICTING = 0.05
 _ALL_FEATURES = XdpFeatures(127)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Objects and frames of a case. `crowded` ones have many rules and contradict each other as
+    they may; they are the cases of the first campaign."""
+
+    objects: int
+    frames: int
+    crowded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +73,19 @@ def objects_of(number: int) -> int:
     return 1 + number % 3
 
 
-def make_case(seed: str, objects: int, frames: int, other_ifindex: int) -> Case:
+def make_case(seed: str, shape: Shape, other_ifindex: int) -> Case:
     """Raises InvalidInput when the loader refuses an object, which is a finding."""
     rng = Random(seed)
-    documents = _documents(rng, objects)
+    documents = _documents(rng, shape)
     redirects = placed([_load_redirect(document) for document in documents])
     set_documents = random_sets(rng)
     sets = {s.name: s for d in set_documents for s in load_text(json.dumps(d), "set").address_sets}
     arrival, other = _links(rng, other_ifindex)
-    shown = tuple(random_frame(rng, redirects, sets) for _ in range(frames))
+    shown = tuple(random_frame(rng, redirects, sets) for _ in range(shape.frames))
     if redirects[0].spec.frags is Frags.DISABLED:
         shown = tuple(replace(frame, data=frame.data[:FIRST_BUFFER]) for frame in shown)
     arrival = replace(arrival, addresses=_addresses(rng, shown))
-    return Case(
+    case = Case(
         seed=seed,
         documents=(*set_documents, *documents),
         redirects=redirects,
@@ -80,12 +95,37 @@ def make_case(seed: str, objects: int, frames: int, other_ifindex: int) -> Case:
         other=other,
         frames=shown,
     )
+    if shape.crowded or rng.random() < _CONTRADICTING or not _contradict(case):
+        return case
+    for document in documents:
+        _plain_broadcasts(document)
+    return replace(case, redirects=placed([_load_redirect(document) for document in documents]))
 
 
-def _documents(rng: Random, count: int) -> list[Json]:
+def _contradict(case: Case) -> bool:
+    """Whether a broadcast and another rule rewrite frames to one device differently."""
+    chosen = effective(case.redirects, tuple(case.sets.values()), {}, {})
+    nothing = Observed(interfaces={}, pass_programs={})
+    return any(
+        finding.reason == "RewriteConflict"
+        for finding in desire(chosen, case.host, nothing, "").findings
+    )
+
+
+def _plain_broadcasts(document: Json) -> None:
+    """Take the rewrites from the devices that the broadcasts of an object name."""
+    spec = cast("dict[str, list[dict[str, dict[str, dict[str, list[Json]]]]]]", document["spec"])
+    found = [rule["action"].get("broadcast", {}).get("devices", []) for rule in spec["rules"]]
+    names = {member["name"] for members in found for member in members}
+    for device in cast("list[Json]", spec.get("devices", [])):
+        if device["name"] in names:
+            device.pop("rewrite", None)
+
+
+def _documents(rng: Random, shape: Shape) -> list[Json]:
     """Objects that fit on one interface together."""
     while True:
-        documents = [random_object(rng) for _ in range(count)]
+        documents = [random_object(rng, shape.crowded) for _ in range(shape.objects)]
         rules = sum(
             len(cast("dict[str, list[object]]", document["spec"])["rules"])
             for document in documents

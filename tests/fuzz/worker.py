@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.fuzz.batch import BatchCompiler
-from tests.fuzz.case import Case, make_case, objects_of
+from tests.fuzz.case import Case, Shape, make_case, objects_of
 from tests.fuzz.invalid import check_text
 from tests.fuzz.minimise import minimise
 from tests.fuzz.valid import OTHER_DEVICE, Failure, check, other_ifindex, write
@@ -34,7 +34,8 @@ def main(arguments: Sequence[str]) -> None:
     compiler = BatchCompiler("/usr/bin/python3", Path(cache))
     try:
         for number in numbers:
-            _valid(f"{seed}/{number}", number, int(frames), compiler, Path(findings))
+            shape = Shape(objects=objects_of(number), frames=int(frames), crowded=kind == "crowded")
+            _valid(f"{seed}/{number}", number, shape, (compiler, Path(findings)))
     finally:
         compiler.close()
 
@@ -47,10 +48,10 @@ def _own_namespace() -> None:
     subprocess.run(["ip", "link", "add", OTHER_DEVICE, *pair], check=True)
 
 
-def _valid(seed: str, number: int, frames: int, compiler: BatchCompiler, findings: Path) -> None:
-    objects = objects_of(number)
+def _valid(seed: str, number: int, shape: Shape, tools: tuple[BatchCompiler, Path]) -> None:
+    compiler, findings = tools
     try:
-        case = make_case(seed, objects, frames, other_ifindex())
+        case = make_case(seed, shape, other_ifindex())
         result = check(case, compiler, case.redirects)
         failure = result.failure
         if failure:
@@ -58,14 +59,14 @@ def _valid(seed: str, number: int, frames: int, compiler: BatchCompiler, finding
             write(findings, case, failure, kept)
         _say(
             number=number,
-            objects=objects,
+            objects=shape.objects,
             rules=result.rules,
             frames=result.frames,
             refused=result.refused,
             failure=f"{failure.kind}: {failure.message}" if failure else "",
         )
     except Exception as error:
-        _say(number=number, objects=objects, failure=f"{type(error).__name__}: {error}"[:500])
+        _say(number=number, objects=shape.objects, failure=f"{type(error).__name__}: {error}"[:500])
 
 
 def _minimised(case: Case, compiler: BatchCompiler, first: Failure) -> Sequence[XdpRedirect]:

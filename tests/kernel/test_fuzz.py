@@ -36,7 +36,7 @@ def test_random_objects_do_what_the_reference_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", ONCE_REFUSED)
 def test_cases_that_the_compiler_or_the_verifier_refused(number: int, tmp_path: Path) -> None:
     plan = Plan(
-        kind="valid", seed="1", first=number, last=number + 1, cache=CACHE, findings=tmp_path
+        kind="crowded", seed="1", first=number, last=number + 1, cache=CACHE, findings=tmp_path
     )
     assert run(plan, 1, lambda _: None).failures == []
 
