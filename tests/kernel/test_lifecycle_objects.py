@@ -7,6 +7,7 @@ from tests.kernel.lab import Lab
 from tests.kernel.lifecycle import links, want
 from tests.kernel.switch import CATCH_ALL, address_set, redirect, rule, switch, to_port, udp
 from xdpredirect.agent.machine import MachineAgent
+from xdpredirect.agent.report import Severity
 from xdpredirect.agent.store import Key
 from xdpredirect.errors import Locked
 from xdpredirect.host import XdpMode
@@ -62,6 +63,28 @@ def test_mode_changes_and_goes_back(lab: Lab) -> None:
             assert links(s)["in"].xdp_mode is XdpMode(mode)
             s.deliver([FRAME] * 2, p1=2)
         assert s.counted("r").packets == 6
+
+
+def test_auto_takes_generic_where_there_is_no_native_xdp_and_says_so(lab: Lab) -> None:
+    """A bridge has no native XDP; beside it, on a veth, Auto is Native."""
+    both = redirect(TO_P1, mode="Auto", interfaces="[{names: [br0, p2]}]")
+    with switch(lab, "Generic") as s:
+        s.dut.ip("link", "add", "br0", "up", "type", "bridge", "mcast_snooping", "0")
+        s.dut.ip("link", "set", "br0", "promisc", "on")
+        s.dut.ip("link", "set", "in", "master", "br0")
+        want(s, both)
+        with s.dut.enter():
+            outcome = s.agent.converge()
+        assert outcome.failures == ()
+        modes = {i.name: i.mode for i in outcome.report.interfaces}
+        assert modes == {"br0": XdpMode.GENERIC, "p2": XdpMode.NATIVE}
+        (finding,) = (
+            f for f in outcome.report.objects[0].findings if f.reason == "GenericFallback"
+        )
+        assert (finding.interface, finding.severity) == ("br0", Severity.DEGRADED)
+        # Frames pass the stack's tap on `in` before the bridge takes them.
+        s.deliver([FRAME] * 4, p1=4, stack=4)
+        assert s.counted("r", "br0").packets == 4
 
 
 def test_set_that_was_removed_keeps_its_last_content(lab: Lab) -> None:

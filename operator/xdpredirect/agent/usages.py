@@ -42,6 +42,7 @@ def _usage(
         carrier_changes_before=carrier,
         prepare=redirect.spec.prepare is Prepare.APPLY,
         stack_by_cpu=tuple(r.rule.name for r in rules if _to_stack_by_cpu(r)),
+        auto=item.wanted.mode is Mode.AUTO,
     )
 
 

@@ -20,8 +20,9 @@ _AGGREGATES = ("bond", "team")
 
 
 def check_ingress(usage: Usage, host: Host) -> Iterator[Finding]:
-    """NativeUnsupported, NotPromiscuous, AttachFlap and UpperInterface."""
+    """NativeUnsupported, GenericFallback, NotPromiscuous, AttachFlap and UpperInterface."""
     yield from _native_unsupported(usage)
+    yield from _generic_fallback(usage)
     yield from _not_promiscuous(usage)
     yield from _attach_flap(usage)
     yield from _upper_interface(usage, host)
@@ -38,6 +39,23 @@ def _native_unsupported(usage: Usage) -> Iterator[Finding]:
             f"The driver of {link.name} ({link.driver or 'none'}) has no native XDP. Use mode "
             "Auto or Generic.",
         )
+
+
+def _generic_fallback(usage: Usage) -> Iterator[Finding]:
+    link = usage.interface
+    if not usage.auto or usage.mode is not XdpMode.GENERIC:
+        return
+    if link.features is not None and link.features & XdpFeatures.BASIC:
+        words = (
+            f"{link.name} runs in the slower generic mode: its driver ({link.driver}) refused the "
+            "program, or the mode was Generic before. Use mode Native, which says why."
+        )
+    else:
+        words = (
+            f"The driver of {link.name} ({link.driver or 'none'}) has no native XDP, so mode Auto "
+            "took the slower generic one. Use another interface, or mode Generic if that will do."
+        )
+    yield usage.finding("GenericFallback", Severity.DEGRADED, words)
 
 
 def _not_promiscuous(usage: Usage) -> Iterator[Finding]:

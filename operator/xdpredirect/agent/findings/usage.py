@@ -37,6 +37,7 @@ class Usage:
     the program takes frames in several buffers. `carrier_changes_before` is IFLA_CARRIER_CHANGES
     just before this agent attached, None when it did not attach in this run. `prepare`: the object
     says `prepare: Apply`. `stack_by_cpu`: rules whose frames the stack takes on another CPU.
+    `auto`: the object left the choice of the mode to the agent.
     """
 
     object: str
@@ -51,6 +52,7 @@ class Usage:
     carrier_changes_before: int | None = None
     prepare: bool = False
     stack_by_cpu: tuple[str, ...] = ()
+    auto: bool = False
 
     def finding(self, reason: str, severity: Severity, message: str) -> Finding:
         """A finding about the interface itself."""
