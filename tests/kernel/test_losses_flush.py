@@ -19,6 +19,8 @@ from tests.kernel.bytecode import (
     redirect_map_by_octet,
     verdict,
 )
+from tests.kernel.conformance import FLUSHED
+from tests.kernel.explained import explained
 from tests.kernel.lab import Lab, Port
 from tests.kernel.scene import Scene, id_of, monopoly, occupied, threaded_napi
 from xdpredirect.datapath.abi import PAIR, U32
@@ -32,6 +34,7 @@ REDIRECT_ERR, EXCEPTION, XMIT, BULK_TX, ENQUEUE, KTHREAD, PROGRAM = 1, 2, 3, 4, 
 # VETH_RING_SIZE of drivers/net/veth.c.
 VETH_RING = 256
 QSIZE = 64
+TAP_RING = 512
 # What a veth receives before its NAPI thread runs, and a multiple of the bulk queue's 16.
 FEW = 192
 CPU = 1
@@ -81,6 +84,37 @@ def peer_mtu_smaller(s: Scene) -> Losses:
     s.lab.host("b").ip("link", "set", "eth0", "mtu", "1000")
     send(s, 1400)
     return xmit(s, target)
+
+
+def near_peer(s: Scene) -> tuple[Port, Port]:
+    """A target whose other end is a port of the host under test as well."""
+    return s.lab.veth(("dut", "p2"), ("dut", "far2"))
+
+
+def near_peer_mtu_smaller(s: Scene) -> Losses:
+    target, _ = near_peer(s)
+    to_device(s, target)
+    s.dut.ip("link", "set", "far2", "mtu", "1000")
+    send(s, 1400)
+    return xmit(s, target)
+
+
+def near_peer_ring_full(s: Scene) -> Losses:
+    target, far = near_peer(s)
+    to_device(s, target)
+    threaded_napi(far, CPU)
+    with monopoly(CPU):
+        send(s)
+    return xmit(s, target, N - VETH_RING)
+
+
+def tap_reader_slow(s: Scene) -> Losses:
+    s.lab.tap("dut", "tap0")
+    s.dut.ip("link", "set", "tap0", "txqueuelen", str(TAP_RING))
+    target = s.port("tap0")
+    to_device(s, target)
+    send(s)
+    return xmit(s, target, N - TAP_RING)
 
 
 def veth_ring_full(s: Scene) -> Losses:
@@ -196,14 +230,17 @@ def cpumap_program(s: Scene, code: int) -> Losses:
     cpus = s.cpus(CPU, 2048, s.load(verdict(code), AttachType.CPUMAP))
     s.run(redirect_map(cpus.fd, CPU))
     send(s)
-    return {event(PROGRAM, map=id_of(cpus)): N}
+    return {event(PROGRAM, map=id_of(cpus), to=CPU): N}
 
 
 ROWS: tuple[tuple[str, Callable[[Scene], Losses]], ...] = (
     ("veth: peer of the target down", peer_down),
     ("veth: MTU of the target's peer smaller", peer_mtu_smaller),
     ("veth: ring of the target's peer full", veth_ring_full),
+    ("veth: MTU of the target's peer smaller, peer here", near_peer_mtu_smaller),
+    ("veth: ring of the target's peer full, peer here", near_peer_ring_full),
     ("tap: target without a reader", tap_without_reader),
+    ("tap: reader of the target too slow", tap_reader_slow),
     ("veth: egress program drops", egress_drops),
     ("veth: egress program ABORTED", lambda s: egress_says(s, XDP_ABORTED)),
     ("veth: egress program REDIRECT", lambda s: egress_says(s, XDP_REDIRECT)),
@@ -222,4 +259,6 @@ ROWS: tuple[tuple[str, Callable[[Scene], Losses]], ...] = (
 def test_the_monitor_names_the_cause(lab: Lab, name: str, make: Callable[[Scene], Losses]) -> None:
     with ExitStack() as stack:
         scene = Scene(lab, stack)
-        scene.lost(make(scene))
+        lost = make(scene)
+        scene.lost(lost)
+        explained(scene, lost, FLUSHED[name])

@@ -20,6 +20,8 @@ from tests.kernel.bytecode import (
     redirect_to,
     verdict,
 )
+from tests.kernel.conformance import REFUSED, SILENT
+from tests.kernel.explained import counted_by_rule, explained
 from tests.kernel.lab import Lab, Port
 from tests.kernel.scene import Scene, id_of
 from xdpredirect.datapath.mapspec import MapType
@@ -252,6 +254,7 @@ def test_the_monitor_names_the_cause(lab: Lab, row: Loss) -> None:
             error=row.error,
         )
         scene.lost({key: N})
+        explained(scene, [key], REFUSED[row.name])
 
 
 def miss_dropped(s: Scene) -> None:
@@ -281,7 +284,7 @@ def generic_loopback(s: Scene) -> None:
     s.run(redirect_map(s.devices({0: s.port("lo")}).fd), generic=True)
 
 
-SILENT = (
+QUIET = (
     ("veth: key absent, XDP_DROP in the flags", miss_dropped),
     ("veth: key absent, XDP_PASS in the flags", miss_passed),
     ("veth: broadcast to an empty map", broadcast_to_nobody),
@@ -291,7 +294,7 @@ SILENT = (
 )
 
 
-@pytest.mark.parametrize(("name", "make"), SILENT, ids=[name for name, _ in SILENT])
+@pytest.mark.parametrize(("name", "make"), QUIET, ids=[name for name, _ in QUIET])
 def test_no_event_shows_it(lab: Lab, name: str, make: Callable[[Scene], None]) -> None:
     """Which is why rules count them on their own, or a finding says so beforehand."""
     with ExitStack() as stack:
@@ -299,3 +302,4 @@ def test_no_event_shows_it(lab: Lab, name: str, make: Callable[[Scene], None]) -
         make(scene)
         scene.source.send([scene.frame()] * N)
         scene.lost({})
+        counted_by_rule(scene, SILENT[name])

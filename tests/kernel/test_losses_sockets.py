@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.kernel.bytecode import redirect_map
+from tests.kernel.conformance import SOCKETS
+from tests.kernel.explained import explained
 from tests.kernel.lab import Lab
 from tests.kernel.scene import Scene, id_of
 from tests.kernel.xsk import XdpSocket
@@ -86,6 +88,7 @@ def test_the_monitor_names_the_cause(lab: Lab, mode: str, row: Row) -> None:
         scene = Scene(lab, stack, mtu=3000, queues=2)
         sockets = create_map(MapSpec("sockets", MapType.XSKMAP, 4, 4, KEY + 1))
         stack.callback(sockets.close)
+        scene.maps.add(id_of(sockets))
         scene.run(redirect_map(sockets.fd, KEY), generic=mode == "generic")
         made = row.make(scene)
         stack.callback(made.close)
@@ -101,3 +104,4 @@ def test_the_monitor_names_the_cause(lab: Lab, mode: str, row: Row) -> None:
             error=row.error,
         )
         scene.lost({key: row.packets})
+        explained(scene, [key], SOCKETS[row.name])

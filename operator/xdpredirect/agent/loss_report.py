@@ -71,8 +71,8 @@ def incomplete(objects: Iterable[str], ledger: Ledger) -> list[Finding]:
         return []
     message = (
         f"{unlisted:,} lost frames are of causes that are not listed: the drop monitor's table of "
-        "causes is full. To empty it between two passes (`xdpredirect apply -f FILE`), totals stay: remove "
-        "the directory `monitor` below `--bpffs`."
+        "causes is full. To empty it between two passes (`xdpredirect apply -f FILE`), "
+        "totals stay: remove the directory `monitor` below `--bpffs`."
     )
     return [
         Finding(object=name, reason="LossesIncomplete", message=message, severity=Severity.INFO)
