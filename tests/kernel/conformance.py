@@ -4,6 +4,7 @@ One entry for each row of test_losses_*.py, by name; tests/kernel/explained.py h
 and docs/drop-conformance.md shows it (tests/unit/test_conformance.py).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -138,3 +139,24 @@ SILENT = {
 }
 """The reason that a rule's own counter of misses makes; empty where no frame is lost, or none that
 the datapath can know of."""
+
+
+def table(rows: Mapping[str, Why]) -> str:
+    """Rows as docs/drop-conformance.md has them."""
+    lines = ["| mode and cause | seen in | reason | of other programs |", "|---|---|---|---|"]
+    lines += [
+        f"| {name} | {why.seen or 'nothing'} | {_listed(why.ours)} | {_listed(why.others)} |"
+        for name, why in rows.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def silent_table() -> str:
+    """SILENT as docs/drop-conformance.md has it."""
+    lines = ["| mode and cause | reason |", "|---|---|"]
+    lines += [f"| {name} | {reason or '-'} |" for name, reason in SILENT.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _listed(reasons: tuple[str, ...]) -> str:
+    return ", ".join(reasons) or "-"

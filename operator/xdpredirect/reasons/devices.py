@@ -136,6 +136,7 @@ REFUSED = (
         events=(Own.REWRITE,),
         cause="{interface} leaves no room in front of the frame for the VLAN tag of the rewrite.",
         fix="Use `mode: Generic` on {interface}.",
+        source="net/core/filter.c: bpf_xdp_adjust_head; drivers that leave less than 4 octets",
     ),
 )
 """Refused before they were put in a queue."""

@@ -62,7 +62,8 @@ class Reason:
 
     `cause` and `fix` are sentences with the placeholders of `words_of`; commands stand in back
     quotes. `kernels` notes where versions differ. `source` names what proves a row that needs
-    hardware; it is empty for rows that are made real in tests/kernel or can be.
+    hardware; it is empty for rows that tests/kernel makes for real (tests/unit/test_conformance.py
+    holds that).
     """
 
     name: str

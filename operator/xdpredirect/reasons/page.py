@@ -73,6 +73,8 @@ def _row(row: Reason) -> str:
         facts.append(f"- When: {row.condition}")
     if row.kernels:
         facts.append(f"- Linux: {row.kernels}")
+    if not row.source and row is not REASONS[-1]:
+        facts.append("- Made for real in our tests: [drop-conformance.md](drop-conformance.md)")
     if row.source:
         facts.append(f"- Not made in our tests; the source that says so: {row.source}")
     return f"\n{row.cause} {row.fix}\n\n" + "\n".join(facts) + "\n"
