@@ -1,4 +1,4 @@
-"""Frames that no tracepoint shows: held to be silent, and what a rule's own counter says of them."""
+"""Frames that no tracepoint shows: held silent, and what a rule's own counter says of them."""
 
 from collections.abc import Callable
 from contextlib import ExitStack

@@ -32,14 +32,14 @@ def test_target_down_in_native_mode(lab: Lab) -> None:
         assert "`ip link set p1 up`" in loss.hint
 
 
-def test_a_killed_agent_and_a_swap_lose_no_count(lab: Lab) -> None:
-    """Frames are lost all the time: while the agent lives, after SIGKILL, and through a swap."""
+def test_swaps_and_processes_that_come_and_go_lose_no_count(lab: Lab) -> None:
+    """Frames are lost all the time: between processes that know nothing of each other but what is
+    stored, and through swaps. test_losses_restart.py kills one."""
     with switch(lab, "Native") as s:
         s.apply(TO_P1)
         s.dut.ip("link", "set", "p1", "down")
         s.far["in"].send(FRAMES)
         s.converge()
-        # Whoever comes after a SIGKILL has the ledger as it was stored, and the kernel's counts.
         s.far["in"].send(FRAMES)
         s.agent = s.fresh()
         sent = 2 * N
@@ -65,6 +65,23 @@ def test_misses_that_are_dropped_are_losses(lab: Lab) -> None:
         s.agent = s.fresh()
         s.converge()
         assert [found.packets for found in losses(s)] == [N]
+
+
+def test_a_broadcast_without_a_member_is_a_loss(lab: Lab) -> None:
+    """No event shows it: the kernel says that the frame was redirected."""
+    with switch(lab, "Native") as s:
+        members = "broadcast: {devices: [{name: p1}, {name: p2}]}, onMiss: Drop"
+        s.apply(redirect(rule("r", CATCH_ALL, f"{{type: Broadcast, {members}}}")))
+        s.deliver(FRAMES, p1=N, p2=N)
+        assert losses(s) == []
+        for name in ("p1", "p2"):
+            s.dut.ip("link", "set", name, "down")
+        s.converge()
+        s.deliver(FRAMES)
+        (loss,) = losses(s)
+        assert (loss.reason, loss.rule, loss.packets) == ("BroadcastWithoutMember", "r", N)
+        assert " in" in loss.hint
+        assert "`xdpredirect status`" in loss.hint
 
 
 def test_peer_down_is_told_from_the_interface_pair(lab: Lab) -> None:
