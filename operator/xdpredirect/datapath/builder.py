@@ -33,8 +33,7 @@ MAPS_OF_A_KIND = 20
 """CPUMAPs, and broadcast maps, of one program: the verifier takes 64 maps (MAX_USED_MAPS)."""
 
 
-ThenIndex = int | str | None
-"""Index of a device, "drop", or None for the network stack."""
+ThenIndex = int | str | None  # index of a device, "drop", or None for the network stack
 
 
 class LayoutConflict(Exception):
@@ -58,9 +57,9 @@ class MapWanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramWanted:
-    """A program: `kind` is the C file and its function, `rendered` the generated headers by
-    name. `name` is that of its pin. `fallbacks` are other headers for the same behaviour, to be
-    tried in order when compiler or verifier refuse a program for its size."""
+    """A program: `kind` is the C file and its function, `rendered` the generated headers by name,
+    `name` that of its pin. `fallbacks` are other headers for the same behaviour, for when compiler
+    or verifier refuse a program for its size."""
 
     name: str
     kind: str
