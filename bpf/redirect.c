@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The program of one interface: all rules of all objects on it, in order. rules.h and config.h are
- * rendered by user space (operator/xdpredirect/datapath/render.py) and hold data only.
+ * rendered by user space (operator/xdpredirect/datapath/assemble.py) and hold data only.
  */
 #include "config.h"
 #include "abi.h"
