@@ -26,7 +26,7 @@ _serial = itertools.count(1)
 
 # Checksums are written by the sender and tags stay in the frame, so that what XDP sees and what a
 # counter sees is what was sent.
-PLAIN = ("tx", "off", "txvlan", "off", "rxvlan", "off")
+PLAIN = ("tx", "off", "txvlan", "off", "rxvlan", "off", "tx-vlan-stag-hw-insert", "off")
 
 
 class Lab:
