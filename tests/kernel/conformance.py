@@ -122,6 +122,8 @@ FLUSHED = {
     "veth: XDP_TX without receiver": Why(
         "xdp_bulk_tx ENXIO", ("TargetCannotTransmit",), "`ethtool -K <peer> gro on`", tx=True
     ),
+}
+TO_CPUS = {
     "veth: CPU queue full": Why("xdp_cpumap_enqueue", ("CpuQueueFull",), "cpu 1", ()),
     "generic: CPU queue full": Why(
         f"xdp_cpumap_enqueue, {ERR} ENOSPC", ("CpuQueueFull",), "`cpus.queueSize`"

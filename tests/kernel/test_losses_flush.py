@@ -1,4 +1,4 @@
-"""Frames that a redirect accepted and that were lost behind it: devmap_xmit, bulk_tx and cpumap.
+"""Frames that a redirect accepted and that a device lost: xdp_devmap_xmit and xdp_bulk_tx.
 
 Each row makes one cause for real and holds the drop monitor to every key and count. Rows with a
 full queue use `monopoly`: the thread that would empty the queue cannot run meanwhile.
@@ -22,7 +22,7 @@ from tests.kernel.bytecode import (
 from tests.kernel.conformance import FLUSHED
 from tests.kernel.explained import explained
 from tests.kernel.lab import Lab, Port
-from tests.kernel.scene import Scene, id_of, monopoly, occupied, threaded_napi
+from tests.kernel.scene import Scene, monopoly, occupied, threaded_napi
 from xdpredirect.datapath.abi import PAIR, U32
 from xdpredirect.kernel.bpf import program_info
 from xdpredirect.kernel.maps import Map
@@ -30,10 +30,9 @@ from xdpredirect.kernel.programs import AttachType
 from xdpredirect.kernel.tracer import LossKey
 
 N = 1000
-REDIRECT_ERR, EXCEPTION, XMIT, BULK_TX, ENQUEUE, KTHREAD, PROGRAM = 1, 2, 3, 4, 5, 6, 7
+EXCEPTION, XMIT, BULK_TX = 2, 3, 4
 # VETH_RING_SIZE of drivers/net/veth.c.
 VETH_RING = 256
-QSIZE = 64
 TAP_RING = 512
 # What a veth receives before its NAPI thread runs, and a multiple of the bulk queue's 16.
 FEW = 192
@@ -201,38 +200,6 @@ def tx_without_program_at_the_peer(s: Scene) -> Losses:
     return {event(BULK_TX, origin=at, to=at, error=errno.ENXIO): N}
 
 
-def cpumap_full(s: Scene) -> Losses:
-    cpus = s.cpus(CPU, QSIZE)
-    s.run(redirect_map(cpus.fd, CPU))
-    with monopoly(CPU):
-        send(s)
-    return {event(ENQUEUE, map=id_of(cpus), to=CPU): N - QSIZE}
-
-
-def cpumap_full_generic(s: Scene) -> Losses:
-    """Two events for one frame: whoever adds them up counts double."""
-    cpus = s.cpus(CPU, QSIZE)
-    s.run(redirect_map(cpus.fd, CPU), generic=True)
-    with monopoly(CPU):
-        send(s)
-    refused = event(
-        REDIRECT_ERR,
-        program=s.program,
-        map=id_of(cpus),
-        index=CPU,
-        origin=s.ingress.ifindex,
-        error=errno.ENOSPC,
-    )
-    return {refused: N - QSIZE, event(ENQUEUE, map=id_of(cpus), to=CPU): N - QSIZE}
-
-
-def cpumap_program(s: Scene, code: int) -> Losses:
-    cpus = s.cpus(CPU, 2048, s.load(verdict(code), AttachType.CPUMAP))
-    s.run(redirect_map(cpus.fd, CPU))
-    send(s)
-    return {event(PROGRAM, map=id_of(cpus), to=CPU): N}
-
-
 ROWS: tuple[tuple[str, Callable[[Scene], Losses]], ...] = (
     ("veth: peer of the target down", peer_down),
     ("veth: MTU of the target's peer smaller", peer_mtu_smaller),
@@ -248,10 +215,6 @@ ROWS: tuple[tuple[str, Callable[[Scene], Losses]], ...] = (
     ("veth: two egress programs, the dropping one second", lambda s: two_egress_programs(s, 1)),
     ("generic: transmit queue of the target stopped", generic_queue_stopped),
     ("veth: XDP_TX without receiver", tx_without_program_at_the_peer),
-    ("veth: CPU queue full", cpumap_full),
-    ("generic: CPU queue full", cpumap_full_generic),
-    ("veth: CPUMAP program drops", lambda s: cpumap_program(s, XDP_DROP)),
-    ("veth: CPUMAP program ABORTED", lambda s: cpumap_program(s, XDP_ABORTED)),
 )
 
 

@@ -56,13 +56,8 @@ class Loss:
     mtu: int = 1500
 
 
-def absent_aborted(s: Scene) -> Made:
-    s.run(redirect_map(s.devices({}).fd, KEY))
-    return Made(index=XDP_ABORTED)
-
-
-def absent_aborted_generic(s: Scene) -> Made:
-    s.run(redirect_map(s.devices({}).fd, KEY), generic=True)
+def absent_aborted(s: Scene, generic: bool = False) -> Made:
+    s.run(redirect_map(s.devices({}).fd, KEY), generic=generic)
     return Made(index=XDP_ABORTED)
 
 
@@ -86,17 +81,10 @@ def no_helper(s: Scene) -> Made:
     return Made(map=NO_HELPER)
 
 
-def device_is_gone(s: Scene) -> Made:
+def device_is_gone(s: Scene, generic: bool = False) -> Made:
     gone = s.wire("p2", "b")
     s.dut.ip("link", "del", "p2")
-    s.run(redirect_to(gone.ifindex))
-    return Made(map=NO_MAP, index=gone.ifindex)
-
-
-def device_is_gone_generic(s: Scene) -> Made:
-    gone = s.wire("p2", "b")
-    s.dut.ip("link", "del", "p2")
-    s.run(redirect_to(gone.ifindex), generic=True)
+    s.run(redirect_to(gone.ifindex), generic=generic)
     return Made(map=NO_MAP, index=gone.ifindex)
 
 
@@ -177,7 +165,7 @@ def too_many_uppers(s: Scene) -> Made:
 
 LOSSES = (
     Loss("veth: key absent, flags 0", absent_aborted, EXCEPTION),
-    Loss("generic: key absent, flags 0", absent_aborted_generic, EXCEPTION),
+    Loss("generic: key absent, flags 0", lambda s: absent_aborted(s, True), EXCEPTION),
     Loss("veth: BROADCAST on a CPUMAP", broadcast_on_a_cpumap, EXCEPTION),
     Loss("veth: bpf_redirect() with flags", flags_of_redirect, EXCEPTION),
     Loss("veth: a verdict that does not exist", unknown_verdict, EXCEPTION),
@@ -187,7 +175,7 @@ LOSSES = (
     ),
     Loss(
         "generic: bpf_redirect() to a device that is gone",
-        device_is_gone_generic,
+        lambda s: device_is_gone(s, True),
         REDIRECT_ERR,
         errno.EINVAL,
     ),

@@ -11,17 +11,18 @@ import pytest
 
 from tests.kernel import (
     conformance,
+    test_losses_cpus,
     test_losses_flush,
     test_losses_redirect,
     test_losses_silent,
     test_losses_sockets,
 )
-from tests.kernel.conformance import FLUSHED, REFUSED, SILENT, SOCKETS, Why
+from tests.kernel.conformance import FLUSHED, REFUSED, SILENT, SOCKETS, TO_CPUS, Why
 from xdpredirect.datapath.abi import Event
 from xdpredirect.reasons import REASONS, Own, Reason
 
 DOC = Path(__file__).parents[2] / "docs" / "drop-conformance.md"
-WHYS = (REFUSED, SOCKETS, FLUSHED)
+WHYS = (REFUSED, SOCKETS, FLUSHED, TO_CPUS)
 # Made in test_losses_room.py; and what takes all that no other row does.
 APART = {"TooManyCauses", "Unexplained"}
 
@@ -30,10 +31,11 @@ def test_the_rows_that_run_are_those_listed() -> None:
     assert [row.name for row in test_losses_redirect.LOSSES] == list(REFUSED)
     assert [row.name for row in test_losses_sockets.ROWS] == list(SOCKETS)
     assert [name for name, _ in test_losses_flush.ROWS] == list(FLUSHED)
+    assert [name for name, _ in test_losses_cpus.ROWS] == list(TO_CPUS)
     assert [name for name, _ in test_losses_silent.QUIET] == list(SILENT)
 
 
-@pytest.mark.parametrize("rows", WHYS, ids=["refused", "sockets", "flushed"])
+@pytest.mark.parametrize("rows", WHYS, ids=["refused", "sockets", "flushed", "to CPUs"])
 def test_the_page_has_every_row(rows: Mapping[str, Why]) -> None:
     assert conformance.table(rows) in DOC.read_text(), conformance.table(rows)
 
