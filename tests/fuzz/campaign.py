@@ -18,8 +18,9 @@ BLOCK = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Cases `first` up to, not including, `last` of a kind (valid, crowded, invalid). `cache` None
-    keeps no compiled programs. Findings are written below `findings`."""
+    """Cases `first` up to, not including, `last` of a kind: valid, crowded, fallback (see
+    `case.Shape`) or invalid. `cache` None keeps no compiled programs. Findings are written below
+    `findings`."""
 
     kind: str
     seed: str

@@ -42,11 +42,13 @@ _ALL_FEATURES = XdpFeatures(127)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """Objects and frames of a case. `crowded` ones have many rules and contradict each other as
-    they may; they are the cases of the first campaign."""
+    they may; they are the cases of the first campaign. `fallback` runs the last variant of each
+    program, which else only large programs see."""
 
     objects: int
     frames: int
     crowded: bool = False
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class Case:
     arrival: Link
     other: Link
     frames: tuple[Frame, ...]
+    fallback: bool
 
     @property
     def context(self) -> Context:
@@ -94,6 +97,7 @@ def make_case(seed: str, shape: Shape, other_ifindex: int) -> Case:
         arrival=arrival,
         other=other,
         frames=shown,
+        fallback=shape.fallback,
     )
     if shape.crowded or rng.random() < _CONTRADICTING or not _contradict(case):
         return case

@@ -74,10 +74,11 @@ def check(case: Case, compiler: BatchCompiler, objects: Sequence[XdpRedirect]) -
         frames=len(case.frames),
         refused=_refused(f for f in desired.findings if f.object not in left),
     )
+    layout = _last_variants(interface.layout) if case.fallback else interface.layout
     try:
-        _compile(interface.layout, compiler)
+        _compile(layout, compiler)
         loaded.CACHE = compiler.cache
-        with loaded.loaded_layout(interface.layout) as program:
+        with loaded.loaded_layout(layout) as program:
             return replace(result, failure=_run(case, program, kept))
     except XdpRedirectError as error:
         words = getattr(error, "log", "") or str(error)
@@ -87,6 +88,11 @@ def check(case: Case, compiler: BatchCompiler, objects: Sequence[XdpRedirect]) -
 
 def _refused(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(sorted({f"{f.object}: {f.reason}" for f in findings}))
+
+
+def _last_variants(layout: Layout) -> Layout:
+    programs = (replace(p, rendered=p.variants[-1], fallbacks=()) for p in layout.programs)
+    return replace(layout, programs=tuple(programs))
 
 
 def _compile(layout: Layout, compiler: BatchCompiler) -> None:

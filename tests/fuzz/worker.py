@@ -34,7 +34,12 @@ def main(arguments: Sequence[str]) -> None:
     compiler = BatchCompiler("/usr/bin/python3", Path(cache))
     try:
         for number in numbers:
-            shape = Shape(objects=objects_of(number), frames=int(frames), crowded=kind == "crowded")
+            shape = Shape(
+                objects=objects_of(number),
+                frames=int(frames),
+                crowded=kind == "crowded",
+                fallback=kind == "fallback",
+            )
             _valid(f"{seed}/{number}", number, shape, (compiler, Path(findings)))
     finally:
         compiler.close()

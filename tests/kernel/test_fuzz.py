@@ -41,6 +41,15 @@ def test_cases_that_the_compiler_or_the_verifier_refused(number: int, tmp_path: 
     assert run(plan, 1, lambda _: None).failures == []
 
 
+def test_the_last_fallback_does_the_same(tmp_path: Path) -> None:
+    plan = Plan(
+        kind="fallback", seed=SEED, first=0, last=12, frames=FRAMES, cache=CACHE, findings=tmp_path
+    )
+    total = run(plan, 1, lambda _: None)
+    assert total.failures == []
+    assert total.cases == 12
+
+
 def test_broken_documents_are_refused_clearly(tmp_path: Path) -> None:
     plan = Plan(kind="invalid", seed=SEED, first=0, last=BROKEN, findings=tmp_path)
     total: Total = run(plan, 2, lambda _: None)

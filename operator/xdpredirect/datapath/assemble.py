@@ -22,7 +22,7 @@ _RULES_ON_THE_STACK = 8
 _RULES_OF_A_BRANCH = 4
 _SCRATCH_SIZE = 1024
 _BRANCHES = ("FIND_SOURCE", "FIND_DESTINATION", "FIND_TUNNEL", "ROUTE(", "PROTECT(")
-_SHARED = {"FLOW_ONCE": 1, "ROUTE_ONCE": 1}
+_SHARED = {"FIND_FLOW": "FLOW_ONCE", "ROUTE(": "ROUTE_ONCE"}
 """Long code once for all rules: bpf/hash.h, bpf/route.h."""
 
 
@@ -177,11 +177,10 @@ def _main(defines: Mapping[str, object], lines: list[str]) -> ProgramWanted:
     """The main program, and what to try when it is refused: the frame in a map, then all long
     code shared as well."""
     scratch = {"MAP_SCRATCH": _number("SCRATCH"), "SCRATCH_SIZE": _SCRATCH_SIZE}
-    shared = _SHARED if "ROUTES" in defines else {"FLOW_ONCE": 1}
-    variants = [
-        {**defines, **scratch},
-        {**defines, **scratch, **shared},
-    ]
+    shared = {
+        name: 1 for word, name in _SHARED.items() if any(line.startswith(word) for line in lines)
+    }
+    variants = [{**defines, **scratch}, {**defines, **scratch, **shared}]
     if not _is_large(lines):
         variants.insert(0, dict(defines))
     if not _has_fallback(lines):
