@@ -1,10 +1,18 @@
 """Links that come, go and are renamed, and hooks that somebody else holds."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
 from tests.kernel.bytecode import XDP_PASS, attached, verdict
-from tests.kernel.lab import Lab, send
+from tests.kernel.lab import Lab, Port, send
 from tests.kernel.lifecycle import links, received, until, want
 from tests.kernel.switch import CATCH_ALL, Switch, redirect, rule, switch, udp
 from xdpredirect.agent.machine import Outcome
+from xdpredirect.kernel.attach import set_xdp
+from xdpredirect.kernel.programs import AttachType, load_program
 
 FRAME = udp(7)
 WIRE = "link add {} index 900 type veth peer name {}"
@@ -17,10 +25,30 @@ def one_pass(s: Switch) -> Outcome:
         return s.agent.converge()
 
 
-def test_foreign_program_is_refused_and_the_others_go_on(lab: Lab) -> None:
+@contextmanager
+def held(port: Port, by: str, generic: bool) -> Iterator[None]:
+    """Somebody else's program on the hook, by bpf_link or the way `ip link` does it."""
+    if by == "link":
+        with attached(port, verdict(XDP_PASS), generic=generic):
+            yield
+        return
+    program = load_program("foreign", verdict(XDP_PASS), AttachType.XDP, False)
+    try:
+        with port.host.enter():
+            set_xdp(port.ifindex, program, -1, generic)
+        yield
+        with port.host.enter():
+            set_xdp(port.ifindex, -1, program, generic)
+    finally:
+        os.close(program)
+
+
+@pytest.mark.parametrize("generic", [False, True], ids=["native", "generic"])
+@pytest.mark.parametrize("by", ["link", "netlink"])
+def test_foreign_program_is_refused_and_the_others_go_on(lab: Lab, by: str, generic: bool) -> None:
     with switch(lab, "Native") as s:
         to_p2 = rule("r", CATCH_ALL, "{type: Device, device: {name: p2}}")
-        with attached(s.near["p1"], verdict(XDP_PASS)):
+        with held(s.near["p1"], by, generic):
             link = links(s)["p1"]
             want(s, redirect(to_p2, interfaces="[{names: [in, p1]}]"))
             outcome = one_pass(s)
