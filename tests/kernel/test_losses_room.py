@@ -8,6 +8,7 @@ from tests.kernel.lab import Lab
 from tests.kernel.scene import Scene, id_of, monopoly
 from tests.kernel.switch import Switch, switch
 from tests.kernel.test_losses_status import FRAMES, TO_P1, N
+from xdpredirect.agent.rates import Look, interval
 from xdpredirect.agent.report import Report
 from xdpredirect.datapath.abi import Event, LossKey
 from xdpredirect.kernel.maps import Map, open_map
@@ -44,6 +45,7 @@ def test_a_full_map_is_said_and_its_frames_are_counted(lab: Lab) -> None:
                 key = LossKey(Event.REDIRECT_ERR, 1 << 30, 0, number, 1 << 30, 0, 1)
                 losses.put(KEY.pack(*key), value)
         s.dut.ip("link", "set", "p1", "down")
+        before = report(s)
         s.far["in"].send(FRAMES)
         s.deliver([])
         found = report(s)
@@ -51,6 +53,9 @@ def test_a_full_map_is_said_and_its_frames_are_counted(lab: Lab) -> None:
         assert (loss.reason, loss.packets) == ("TooManyCauses", N)
         assert f"{CAUSES:,}" in loss.hint
         assert "`rm -r " in loss.hint
+        looks = Look(at=0, report=before, cpus={}), Look(at=1, report=found, cpus={})
+        (shown,) = interval(*looks, "").losses
+        assert (shown.reason, shown.packets, shown.hint) == (loss.reason, N, loss.hint)
         (said,) = incomplete(found)
         assert said.startswith(f"{N:,} lost frames ")
         _emptied(s)
