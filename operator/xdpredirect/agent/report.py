@@ -121,8 +121,8 @@ class ObjectReport:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything, sorted by name; losses by packets. `shared` are losses on their way from an
-    interface of ours to a target that rules of several objects lead to, `foreign` those of
-    programs that are not ours."""
+    interface of ours to a target that rules of several objects lead to, or of causes that the drop
+    monitor had no room for; `foreign` are those of programs that are not ours."""
 
     objects: tuple[ObjectReport, ...]
     interfaces: tuple[InterfaceReport, ...]
