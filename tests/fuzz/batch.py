@@ -13,7 +13,7 @@ from pathlib import Path
 
 from xdpredirect.data import data_dir
 from xdpredirect.errors import CompileError
-from xdpredirect.kernel.compile import digest
+from xdpredirect.kernel.compile import digest, keep
 
 NOBODY = 65534
 # LLVM gives little of its memory back: a child has grown by some 100 MB after so many programs.
@@ -35,10 +35,7 @@ class BatchCompiler:
         answer = self._child.ask(self._python, {"source": source, "function": function})
         if "error" in answer:
             raise CompileError(answer["error"])
-        self.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_bytes(base64.b64decode(answer["instructions"]))
-        temporary.replace(path)
+        keep(path, base64.b64decode(answer["instructions"]))
 
     def close(self) -> None:
         """End the child."""

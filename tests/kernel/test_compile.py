@@ -40,13 +40,14 @@ def test_a_second_compilation_needs_no_compiler(tmp_path: Path) -> None:
         Compiler("/bin/false", tmp_path).instructions(PASS + "\n", "pass")
 
 
-def test_a_cached_file_that_was_cut_off_is_compiled_again(tmp_path: Path) -> None:
+def test_a_damaged_cached_file_is_compiled_again(tmp_path: Path) -> None:
     code = Compiler(PYTHON, tmp_path).instructions(PASS, "pass")
     (path,) = tmp_path.iterdir()
-    for damaged in (b"", code[:-3]):
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:-3], whole[:-8], bytes(len(whole))):
         path.write_bytes(damaged)
         assert Compiler(PYTHON, tmp_path).instructions(PASS, "pass") == code
-        assert path.read_bytes() == code
+        assert path.read_bytes() == whole
 
 
 @pytest.mark.parametrize(

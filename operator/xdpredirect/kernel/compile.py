@@ -21,6 +21,7 @@ from xdpredirect.data import data_dir
 from xdpredirect.errors import CompileError
 
 MAP_NUMBER_BASE = 0x7F000000
+_HASH_SIZE = 32
 TIMEOUT_SECONDS = 120
 _LD_IMM64 = 0x18
 _PSEUDO_MAP_FD = 1
@@ -47,11 +48,8 @@ class Compiler:
         if all(cached.values()):
             return cached
         compiled = self._compile(source, names)
-        self.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name, code in compiled.items():
-            temporary = paths[name].with_suffix(f".{os.getpid()}")
-            temporary.write_bytes(code)
-            temporary.replace(paths[name])
+            keep(paths[name], code)
         return compiled
 
     def _compile(self, source: str, names: Sequence[str]) -> dict[str, bytes]:
@@ -90,13 +88,23 @@ class Compiler:
             raise CompileError(f"the compiler could not run: {error}") from error
 
 
+def keep(path: Path, code: bytes) -> None:
+    """Put a compilation into the cache, behind its own hash: a file that a power loss emptied or
+    zeroed must not be taken for a program, for the verifier would refuse it every time."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.write_bytes(hashlib.sha256(code).digest() + code)
+    temporary.replace(path)
+
+
 def _read(path: Path) -> bytes:
-    """A cached compilation; empty when there is none, or only a part of one."""
+    """A cached compilation; empty when there is none, or a damaged one."""
     try:
-        code = path.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
         return b""
-    return code if len(code) % 8 == 0 else b""
+    code = content[_HASH_SIZE:]
+    return code if hashlib.sha256(code).digest() == content[:_HASH_SIZE] else b""
 
 
 def _answer(done: subprocess.CompletedProcess[bytes], log: Path) -> dict[str, bytes]:
