@@ -29,7 +29,7 @@ class BatchCompiler:
 
     def fill(self, source: str, function: str) -> None:
         """Compile what the cache does not hold yet. Raises CompileError with clang's words."""
-        path = self.cache / f"{digest(source, function)}.insns"
+        path = self.cache / f"{digest(source, function)}.code"
         if path.exists():
             return
         answer = self._child.ask(self._python, {"source": source, "function": function})

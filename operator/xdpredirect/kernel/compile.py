@@ -43,7 +43,7 @@ class Compiler:
 
     def functions(self, source: str, names: Sequence[str]) -> dict[str, bytes]:
         """Instruction bytes of several functions of one text, in one compilation."""
-        paths = {name: self.cache / f"{digest(source, name)}.insns" for name in names}
+        paths = {name: self.cache / f"{digest(source, name)}.code" for name in names}
         cached = {name: _read(path) for name, path in paths.items()}
         if all(cached.values()):
             return cached
