@@ -1,4 +1,4 @@
-"""Header fields that a program parses: the other side of the FIELD_ constants of bpf/parse.h."""
+"""Header fields that a program parses: the other side of the FIELD_ constants of bpf/packet.h."""
 
 from enum import IntFlag
 

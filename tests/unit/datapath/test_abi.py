@@ -140,7 +140,7 @@ def test_enumerations() -> None:
 def test_fields() -> None:
     there = {
         key.removeprefix("FIELD_"): number
-        for key, number in constants("parse.h").items()
+        for key, number in constants("packet.h").items()
         if key.startswith("FIELD_") and number
     }
     assert there == {field.name: field.value for field in Field}
