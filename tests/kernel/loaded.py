@@ -11,8 +11,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xdpredirect.agent.act import load_variants, with_program
+from xdpredirect.agent.act import with_program
 from xdpredirect.agent.counters import sum_counters
+from xdpredirect.agent.load import load_variants
 from xdpredirect.agent.report import RuleCounters
 from xdpredirect.agent.resolve import resolve
 from xdpredirect.api.redirect import XdpAddressSet, XdpRedirect

@@ -1,6 +1,6 @@
 """A program that the compiler or the verifier refuses is tried again in its other forms.
 
-Loads through `agent.act.load_variants`, as the agent does.
+Loads through `agent.load.load_variants`, as the agent does.
 """
 
 from dataclasses import replace

@@ -27,28 +27,23 @@ from xdpredirect.agent.actions import (
     RenameInterface,
     Swap,
 )
+from xdpredirect.agent.load import load_variants
 from xdpredirect.agent.opened import opened_maps, opened_pin, remove_tree
 from xdpredirect.agent.pins import Pins
 from xdpredirect.agent.plan import MAIN
 from xdpredirect.datapath.abi import PAIR, U32
-from xdpredirect.datapath.builder import COUNTERS, ProgramWanted
+from xdpredirect.datapath.builder import COUNTERS
 from xdpredirect.datapath.layout import Layout
 from xdpredirect.datapath.mapspec import MapSpec, MapType
 from xdpredirect.datapath.slots import NAME_SIZE, pack_name
-from xdpredirect.datapath.source import flatten
-from xdpredirect.errors import CompileError, KernelError, VerifierError
+from xdpredirect.errors import KernelError
 from xdpredirect.kernel.attach import set_xdp
 from xdpredirect.kernel.bpf import pin, program_info
-from xdpredirect.kernel.compile import Compiler, relocate
+from xdpredirect.kernel.compile import Compiler
 from xdpredirect.kernel.maps import create_map, map_id, pinned_map
-from xdpredirect.kernel.programs import AttachType, create_link, load_program, update_link
+from xdpredirect.kernel.programs import create_link, detach_link, update_link
 
 NAMES = MapSpec("names", MapType.HASH, 4, NAME_SIZE, COUNTERS.max_entries)
-_KINDS = {
-    "redirect": AttachType.XDP,
-    "cpumap": AttachType.CPUMAP,
-    "egress": AttachType.DEVMAP,
-}
 _COUNTERS_NUMBER = 1
 _VOLATILE = (MapType.DEVMAP, MapType.DEVMAP_HASH)
 LARGE = 1000
@@ -198,6 +193,7 @@ class Actor:
     def _detach(self, action: Detach) -> None:
         link = self.pins.link(action.interface)
         if link.exists():
+            detach_link(link)
             link.unlink()
         elif action.ifindex:
             self._replace(action, action.program, -1)
@@ -216,30 +212,6 @@ class Actor:
             if len(wanted.entries) >= LARGE and wanted.spec.type not in _VOLATILE:
                 with pinned_map(self.pins.map(interface, layout.digest, wanted.spec.name)) as m:
                     self.written[map_id(m.fd)] = wanted.entries
-
-
-def load_variants(
-    program: ProgramWanted,
-    compiler: Compiler,
-    sources: Mapping[str, str],
-    maps_and_frags: tuple[Mapping[int, int], bool],
-) -> int:
-    """Descriptor of the first variant of a program that compiler and verifier take. The maps are
-    descriptors by map number. Raises the CompileError or VerifierError of the last variant."""
-    fds, frags = maps_and_frags
-    *earlier, last = program.variants
-
-    def load(rendered: tuple[tuple[str, str], ...]) -> int:
-        source = flatten(f"{program.kind}.c", {**sources, **dict(rendered)})
-        code = relocate(compiler.instructions(source, program.kind), fds)
-        return load_program(f"xr_{program.name[:8]}", code, _KINDS[program.kind], frags)
-
-    for rendered in earlier:
-        try:
-            return load(rendered)
-        except (CompileError, VerifierError):
-            continue
-    return load(last)
 
 
 def with_program(entries: Mapping[bytes, bytes], program: int) -> dict[bytes, bytes]:

@@ -40,6 +40,7 @@ class Command(IntEnum):
     MAP_DELETE_BATCH = 27
     LINK_CREATE = 28
     LINK_UPDATE = 29
+    LINK_DETACH = 34
 
 
 def bpf_call(command: Command, attributes: bytearray, operation: str) -> int:

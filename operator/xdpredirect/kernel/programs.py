@@ -111,6 +111,19 @@ def update_link(link: Path, prog_fd: int) -> None:
         os.close(link_fd)
 
 
+def detach_link(link: Path) -> None:
+    """Take the program of a pinned link off its device before this returns. Raises KernelError.
+
+    Removing the pin alone leaves that to a kernel worker, and whoever attaches next may still meet
+    the old link (EEXIST). Source: kernel/bpf/syscall.c bpf_link_put.
+    """
+    link_fd = open_pin(link)
+    try:
+        bpf_call(Command.LINK_DETACH, bytearray(struct.pack("=I", link_fd)), f"detach {link}")
+    finally:
+        os.close(link_fd)
+
+
 def link_info(fd: int) -> LinkInfo:
     """What a bpf_link holds. Shape: struct bpf_link_info, xdp member."""
     info = object_info(fd, 32)
