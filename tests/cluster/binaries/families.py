@@ -1,0 +1,117 @@
+"""Which programs there are, from which module, and where a built one lies.
+
+The place is named after everything that decides what is built, so a changed version or flag is
+another file and two checkouts share what is the same. Called by `build` and by whatever runs a
+program: tests/cluster/process.py and the bench.
+"""
+
+import hashlib
+import os
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+# What every program is built with; part of the key.
+ENVIRONMENT = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
+KUBERNETES_VERSION = "k8s.io/component-base/version"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Programs of one module. `programs`: Go package by name; `files`: copied out of the module.
+
+    `stamps`: what the linker writes into string variables; {version}, {major} and {minor} are the
+    module's.
+    """
+
+    name: str
+    module: str
+    programs: Mapping[str, str]
+    stamps: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+
+    @property
+    def directory(self) -> Path:
+        """Where its go.mod is."""
+        return HERE / self.name
+
+    @property
+    def version(self) -> str:
+        """As its go.mod has it, such as v1.37.2."""
+        text = (self.directory / "go.mod").read_text()
+        found = re.search(rf"^(?:require )?\s*{re.escape(self.module)} (v\S+)", text, re.MULTILINE)
+        if found is None:
+            raise LookupError(f"{self.directory / 'go.mod'} does not require {self.module}")
+        return found[1]
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Of `go build`, for each of its programs."""
+        major, minor, _ = self.version.removeprefix("v").split(".", 2)
+        stamps = [
+            f"-X {variable}={value.format(version=self.version, major=major, minor=minor)}"
+            for variable, value in self.stamps.items()
+        ]
+        return ("-trimpath", "-ldflags", " ".join(["-s -w", *stamps]))
+
+    @property
+    def place(self) -> Path:
+        """The directory of its built programs, which may not exist yet."""
+        digest = hashlib.sha256(repr((self.flags, sorted(ENVIRONMENT.items()))).encode())
+        digest.update(repr((sorted(self.programs.items()), self.files)).encode())
+        for name in ("go.mod", "go.sum"):
+            digest.update((self.directory / name).read_bytes())
+        digest.update(platform.machine().encode())
+        return cache() / "binaries" / f"{self.name}-{digest.hexdigest()[:16]}"
+
+
+# In the order in which tests need them: an API server answers before the schedulers are built.
+FAMILIES = (
+    Family("etcd", "go.etcd.io/etcd/server/v3", {"etcd": "go.etcd.io/etcd/server/v3"}),
+    Family(
+        "kubernetes",
+        "k8s.io/kubernetes",
+        {
+            name: f"k8s.io/kubernetes/cmd/{name}"
+            for name in ("kube-apiserver", "kubectl", "kube-controller-manager", "kube-scheduler")
+        },
+        # Without them feature gates and `kubectl version` speak of v0.0.0.
+        stamps={
+            f"{KUBERNETES_VERSION}.gitVersion": "{version}",
+            f"{KUBERNETES_VERSION}.gitMajor": "{major}",
+            f"{KUBERNETES_VERSION}.gitMinor": "{minor}",
+        },
+    ),
+    Family(
+        "kwok",
+        "sigs.k8s.io/kwok",
+        {"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
+        files=(
+            "kustomize/stage/node/fast/node-initialize.yaml",
+            "kustomize/stage/node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+            "kustomize/stage/pod/fast/pod-ready.yaml",
+            "kustomize/stage/pod/fast/pod-complete.yaml",
+            "kustomize/stage/pod/fast/pod-delete.yaml",
+        ),
+    ),
+)
+
+
+def cache() -> Path:
+    """Outside every checkout: what took minutes to build survives `make clean` and a new clone."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "xdp-redirect-operator"
+
+
+def path(name: str) -> Path:
+    """A built program, or a file that came with one; FileNotFoundError says how to build it."""
+    for family in FAMILIES:
+        if name in family.programs or name in {Path(file).name for file in family.files}:
+            found = family.place / name
+            if not found.exists():
+                raise FileNotFoundError(f"{found} is missing; run `make cluster-binaries`")
+            return found
+    raise LookupError(f"no family has a program {name}")
