@@ -22,6 +22,8 @@ WRAP = 1 << 64
 RATE_SECONDS = 1.0
 """Rates are averages over at least this long."""
 _LOST_MISSES = (OnMiss.DROP, OnMiss.ABORT)
+# As plain numbers, and keys by position below: an enumeration compares ten times as slowly.
+_REDIRECT_ERR, _CPUMAP_PROGRAM = int(Event.REDIRECT_ERR), int(Event.CPUMAP_PROGRAM)
 
 
 class CounterKey(NamedTuple):
@@ -82,10 +84,11 @@ def fold(ledger: Ledger, reading: Reading, scene: Scene) -> Ledger:
     owed = dict(ledger.owed)
     # Below 0: what the installation before this one had counted last, see `hand_over`.
     pending = dict.fromkeys((key for key, count in known.items() if count < 0), 0)
+    counts = {**pending, **reading.counts} if pending else reading.counts
     grown = {
-        key: (count - known.get(key, 0)) % WRAP
-        for key, count in {**pending, **reading.counts}.items()
-        if count != known.get(key, 0)
+        key: (count - before) % WRAP
+        for key, count in counts.items()
+        if count != (before := known.get(key, 0))
     }
     _settle(grown, reading.counts, owed, scene)
     for key, packets in _by_section(grown, scene).items():
@@ -157,17 +160,18 @@ def _by_section(grown: Mapping[LossKey, int], scene: Scene) -> dict[LossKey, int
         number: max(s.first + s.count for s in scene.meanings.maps[number].sections)
         for number in firsts
     }
-    added: dict[LossKey, int] = {}
+    # Plain tuples: ten thousand keys are folded at once, and a named one takes long to make.
+    added: dict[tuple[int, ...], int] = {}
     for key, packets in grown.items():
+        one: tuple[int, ...] = key
         event, program, number, index, origin, to, error = key
-        one = key
-        if event == Event.REDIRECT_ERR and number in firsts:
+        if event == _REDIRECT_ERR and number in firsts:
             starts = firsts[number]
-            inside = starts[0] <= index < ends[number]
-            first = starts[bisect_right(starts, index) - 1] if inside else index
-            one = LossKey(event, program, number, first, origin, to, error)
+            if starts[0] <= index < ends[number]:
+                first = starts[bisect_right(starts, index) - 1]
+                one = (event, program, number, first, origin, to, error)
         added[one] = added.get(one, 0) + packets
-    return added
+    return {LossKey._make(key): packets for key, packets in added.items()}
 
 
 def _apart(sections: Sequence[Section]) -> bool:
@@ -188,18 +192,24 @@ def _settle(
     there at the next fold.
     """
     before = dict(owed)
-    for key, packets in list(grown.items()):
-        found = scene.meanings.maps.get(key.map)
+    maps, programs = scene.meanings.maps, scene.meanings.programs
+    suspect = [
+        (key, packets)
+        for key, packets in grown.items()
+        if (key[0] == _REDIRECT_ERR and key[1] not in programs) or key[0] == _CPUMAP_PROGRAM
+    ]
+    for key, packets in suspect:
+        found = maps.get(key.map)
         if found is None:
             continue
-        if key.event == Event.CPUMAP_PROGRAM and sends_on(found, scene):
+        if key.event == Event.REDIRECT_ERR:
+            owed[found.interface] = owed.get(found.interface, 0) - packets
+        elif sends_on(found, scene):
             owed[found.interface] = owed.get(found.interface, 0) + packets
             del grown[key]
-        elif key.event == Event.REDIRECT_ERR and key.program not in scene.meanings.programs:
-            owed[found.interface] = owed.get(found.interface, 0) - packets
-    for key in counts:
-        found = scene.meanings.maps.get(key.map)
-        if key.event == Event.CPUMAP_PROGRAM and found is not None:
+    for key in [key for key in counts if key[0] == _CPUMAP_PROGRAM]:
+        found = maps.get(key.map)
+        if found is not None:
             settled = min(before.pop(found.interface, 0), owed.get(found.interface, 0))
             if settled > 0:
                 grown[key] = settled

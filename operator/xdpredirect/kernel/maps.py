@@ -116,13 +116,22 @@ class Map:
         return found
 
     def _items_batched(self) -> dict[bytes, bytes]:
+        keys, values = self.packed_items()
         key_size, value_size = self.spec.key_size, self.value_octets
-        keys = ctypes.create_string_buffer(_BATCH * key_size)
-        values = ctypes.create_string_buffer(_BATCH * value_size)
-        cursor = ctypes.create_string_buffer(max(key_size, 8))
-        found: dict[bytes, bytes] = {}
-        start = 0
-        while True:
+        return {
+            keys[i * key_size : (i + 1) * key_size]: values[i * value_size : (i + 1) * value_size]
+            for i in range(len(keys) // key_size)
+        }
+
+    def packed_items(self) -> tuple[bytes, bytes]:
+        """All keys and all values, each in one piece, of a map type that has batches. A key may be
+        there twice when the map changes meanwhile; the later value is the newer one."""
+        keys = ctypes.create_string_buffer(_BATCH * self.spec.key_size)
+        values = ctypes.create_string_buffer(_BATCH * self.value_octets)
+        cursor = ctypes.create_string_buffer(max(self.spec.key_size, 8))
+        found: list[tuple[bytes, bytes]] = []
+        start, finished = 0, False
+        while not finished:
             attributes = bytearray(
                 struct.pack(
                     "=QQQQIIQQ",
@@ -130,7 +139,6 @@ class Map:
                     *(_BATCH, self.fd, 0, 0),
                 )
             )
-            finished = False
             try:
                 bpf_call(Command.MAP_LOOKUP_BATCH, attributes, f"read {self.spec.name}")
             except KernelError as error:
@@ -138,14 +146,11 @@ class Map:
                     raise
                 finished = True
             (count,) = struct.unpack_from("=I", attributes, 32)
-            # Once: every `raw` copies the whole buffer.
-            all_keys, all_values = keys.raw, values.raw
-            for i in range(count):
-                key = all_keys[i * key_size : (i + 1) * key_size]
-                found[key] = all_values[i * value_size : (i + 1) * value_size]
-            if finished:
-                return found
+            # `raw` copies the whole buffer, a view only what is in it.
+            some_keys = bytes(memoryview(keys)[: count * self.spec.key_size])
+            found.append((some_keys, bytes(memoryview(values)[: count * self.value_octets])))
             start = address_of(cursor)
+        return b"".join(k for k, _ in found), b"".join(v for _, v in found)
 
     def put_all(self, entries: Mapping[bytes, bytes]) -> None:
         """Write many entries, in the order given."""

@@ -118,7 +118,7 @@ def _attach(program: int, path: Path) -> None:
 
 def read_losses(losses: Map) -> dict[LossKey, int]:
     """Frames lost since the monitor was installed, by cause, summed over CPUs."""
-    found = losses.items()
-    values = struct.Struct(f"={losses.value_octets // 8}Q").iter_unpack(b"".join(found.values()))
-    keys = map(LossKey._make, KEY.iter_unpack(b"".join(found)))
+    packed_keys, packed_values = losses.packed_items()
+    values = struct.Struct(f"={losses.value_octets // 8}Q").iter_unpack(packed_values)
+    keys = map(LossKey._make, KEY.iter_unpack(packed_keys))
     return dict(zip(keys, map(sum, values), strict=True))
