@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from xdpredirect.agent.place import Placer
 from xdpredirect.agent.report import Finding, Severity
-from xdpredirect.agent.select import links_of, selects_node
+from xdpredirect.agent.select import links_of
 from xdpredirect.api.action import OnMiss
 from xdpredirect.api.redirect import Frags, Mode, Protect, State, XdpAddressSet, XdpRedirect
+from xdpredirect.api.selector import selects_node
 from xdpredirect.datapath.wanted import Machine, WantedInterface
 from xdpredirect.host import Host, Link, XdpFeatures
 

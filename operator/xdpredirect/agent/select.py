@@ -1,32 +1,12 @@
-"""Which nodes, links and CPUs an object means on this machine. Pure; called by `agent.resolve`."""
+"""Which links and CPUs an object means on this machine. Pure; called by `agent.resolve`."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from xdpredirect.api.action import AutoCPUs, Avoid, CPUs
-from xdpredirect.api.redirect import InterfaceTerm, LabelRequirement, NodeSelector
+from xdpredirect.api.redirect import InterfaceTerm
 from xdpredirect.host import Cpu, Host, Link
-
-
-def selects_node(selector: NodeSelector, labels: Mapping[str, str]) -> bool:
-    """Whether every requirement holds (the semantics of metav1.LabelSelector)."""
-    return all(labels.get(key) == value for key, value in selector.match_labels) and all(
-        _holds(requirement, labels) for requirement in selector.match_expressions
-    )
-
-
-def _holds(requirement: LabelRequirement, labels: Mapping[str, str]) -> bool:
-    present = requirement.key in labels
-    match requirement.operator:
-        case "Exists":
-            return present
-        case "DoesNotExist":
-            return not present
-        case "In":
-            return present and labels[requirement.key] in requirement.values
-        case _:  # NotIn holds for nodes without the label, as in Kubernetes
-            return not present or labels[requirement.key] not in requirement.values
 
 
 @lru_cache(maxsize=1024)

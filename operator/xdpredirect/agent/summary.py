@@ -14,8 +14,8 @@ from xdpredirect.agent.report import (
     RuleCounters,
     RuleReport,
 )
-from xdpredirect.agent.select import selects_node
 from xdpredirect.api.redirect import XdpRedirect
+from xdpredirect.api.selector import selects_node
 from xdpredirect.datapath.abi import Slot
 from xdpredirect.host import Host, XdpMode
 

@@ -81,7 +81,7 @@ def _spec(value: object, path: str) -> RedirectSpec:
     distinct((device.name for device in devices), f.path("devices"), "name")
     priority = f.child("priority", integer)
     return RedirectSpec(
-        node_selector=f.required("nodeSelector", _node_selector),
+        node_selector=f.required("nodeSelector", decode_node_selector),
         interfaces=f.required("interfaces", lambda v, p: each(v, p, _term)),
         rules=rules,
         mode=f.choice("mode", Mode, Mode.NATIVE),
@@ -143,7 +143,8 @@ def _named_device(value: object, path: str) -> NamedDevice:
     )
 
 
-def _node_selector(value: object, path: str) -> NodeSelector:
+def decode_node_selector(value: object, path: str) -> NodeSelector:
+    """The value of spec.nodeSelector. Raises InvalidInput with one line per problem."""
     f = Fields(value, path, ("matchLabels", "matchExpressions"))
     return NodeSelector(
         match_labels=f.child("matchLabels", _labels) or (),

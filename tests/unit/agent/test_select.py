@@ -2,10 +2,11 @@
 
 import pytest
 
-from xdpredirect.agent.select import choose_cpus, links_of, selects_node
+from xdpredirect.agent.select import choose_cpus, links_of
 from xdpredirect.api.action import AutoCPUs, Avoid, CPUs
 from xdpredirect.api.match import Range
 from xdpredirect.api.redirect import InterfaceTerm, LabelRequirement, NodeSelector
+from xdpredirect.api.selector import selects_node
 from xdpredirect.host import Cpu, Host, Link
 
 # Two NUMA nodes of two cores of two hyperthreads; CPU n and n + 4 are one core.
