@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Resolves pyproject.toml into requirements.lock (what runs) and requirements-dev.lock (what also
-# tests), each for every supported Python, with hashes. Called by `make lock`; `make lock
-# UPGRADE=1` takes the newest versions that the bounds allow.
+# Resolves pyproject.toml into requirements.lock (what an agent runs), requirements-operator.lock
+# (and the operator) and requirements-dev.lock (and tests), each for every supported Python, with
+# hashes. Called by `make lock`; `make lock UPGRADE=1` takes the newest versions that the bounds
+# allow.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 UV_VERSION=0.13.9
@@ -17,4 +18,5 @@ compile() {
 }
 
 compile --output-file requirements.lock
-compile --extra dev --output-file requirements-dev.lock
+compile --extra operator --output-file requirements-operator.lock
+compile --extra operator --extra dev --output-file requirements-dev.lock

@@ -6,6 +6,7 @@ XdpRedirectError
 │   └── ForeignProgram  somebody else's XDP program holds the hook
 ├── CompileError        clang refused the generated program: a defect of ours, never of the user
 ├── VerifierError       the kernel's verifier refused it; keeps the whole log
+├── ApiError            the API server refused a request, or could not be reached
 └── Locked              another process owns this bpffs or state directory
 """
 
@@ -71,6 +72,22 @@ class VerifierError(XdpRedirectError):
         tail = "\n".join(log.strip().splitlines()[-8:])
         super().__init__(f"load {program}: {_errno.errorcode.get(errno, errno)}\n{tail}")
         self.log, self.errno = log, errno
+
+
+class ApiError(XdpRedirectError):
+    """A request to the API server that failed.
+
+    `status` is the HTTP status, 0 when there was no answer; `reason` the server's CamelCase word
+    such as NotFound, or Unreachable; `message` its sentence. `retry_after` is in seconds, 0 when
+    the server did not say.
+    """
+
+    def __init__(self, status: int, reason: str, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(f"{message} ({reason}, {status})" if status else f"{message} ({reason})")
+        self.status, self.reason, self.message = status, reason, message
+        self.retry_after = retry_after
+        # 401: the token may have been renewed since; 403: the role may be there in a moment.
+        self.retry = status in (0, 401, 403, 408, 409, 429) or status >= 500
 
 
 class Locked(XdpRedirectError):

@@ -106,6 +106,16 @@ def read(given: Mapping[str, str], environ: Mapping[str, str] | None = None) -> 
     return Settings(**values)  # type: ignore[arg-type]
 
 
+def service_address(environ: Mapping[str, str] | None = None) -> str:
+    """URL of the API server as kubelet tells it to every pod; empty outside of one."""
+    source = os.environ if environ is None else environ
+    host = source.get("KUBERNETES_SERVICE_HOST", "")
+    port = source.get("KUBERNETES_SERVICE_PORT", "443")
+    if not host:
+        return ""
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
 def labels(text: str) -> tuple[tuple[str, str], ...]:
     """`k=v,k2=v2` as sorted pairs; ValueError says which part is not one."""
     found: dict[str, str] = {}

@@ -1,0 +1,220 @@
+"""HTTP requests to the API server: connections, tokens, timeouts, streams.
+
+Called by `cluster.api`. The only module that knows urllib3 (docs/decisions/0007).
+"""
+
+import contextlib
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import urlencode, urlsplit
+
+import urllib3
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError
+
+from xdpredirect.cluster.access import Access
+from xdpredirect.cluster.credentials import Stamp, TokenFile, stamp, tls_context
+from xdpredirect.cluster.resource import Document
+from xdpredirect.errors import ApiError
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 30.0
+# A peer that vanished without a word is noticed by the kernel after 15 + 3 * 5 seconds.
+_KEEPALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
+_CONNECTIONS = 8
+_PIECE = 65536
+# Ten times what etcd takes; more than this in one line is no watch event.
+_LINE_LIMIT = 16 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request. `path` is without the server; empty values of `query` are left out.
+    `read_seconds` bounds the silence between two pieces of the answer."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Document | None = None
+    content_type: str = "application/json"
+    accept: str = "application/json"
+    read_seconds: float = READ_SECONDS
+
+
+class Transport:
+    """Connections to one API server; safe for several threads."""
+
+    def __init__(self, access: Access, user_agent: str) -> None:
+        self._access = access
+        self._user_agent = user_agent
+        self._token = TokenFile(access.token_file) if access.token_file else None
+        self._prefix = urlsplit(access.server).path
+        self._stamps = self._certificate_stamps()
+        self._pool = self._new_pool()
+
+    def send(self, request: Request) -> Document:
+        """The answer, which is a JSON object. Raises ApiError."""
+        response = self._open(request)
+        return _parsed(_whole(response))
+
+    def stream(self, request: Request) -> "Stream":
+        """The answer line by line, as long as the server goes on. Raises ApiError."""
+        return Stream(self._open(request))
+
+    def close(self) -> None:
+        """Give the idle connections up."""
+        self._pool.close()
+
+    def _open(self, request: Request) -> urllib3.BaseHTTPResponse:
+        query = urlencode({name: value for name, value in request.query.items() if value})
+        try:
+            response = self._connections().urlopen(
+                request.method,
+                f"{self._prefix}{request.path}" + (f"?{query}" if query else ""),
+                body=None if request.body is None else json.dumps(request.body).encode(),
+                headers=self._headers(request),
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=request.read_seconds),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+        except (HTTPError, OSError, ValueError) as error:
+            raise unreachable(error) from error
+        if 200 <= response.status < 300:
+            return response
+        after = response.headers.get("Retry-After", "")
+        raise refused(response.status, _whole(response), after)
+
+    def _headers(self, request: Request) -> dict[str, str]:
+        headers = {"User-Agent": self._user_agent, "Accept": request.accept}
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+        token = self._token.read() if self._token else self._access.token
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        return headers
+
+    def _connections(self) -> urllib3.HTTPConnectionPool:
+        """The pool; another one since a certificate on disk was renewed."""
+        stamps = self._certificate_stamps()
+        if stamps != self._stamps:
+            self._pool, self._stamps = self._new_pool(), stamps
+        return self._pool
+
+    def _certificate_stamps(self) -> tuple[Stamp | None, ...]:
+        access = self._access
+        files = (access.ca_file, access.certificate_file, access.key_file)
+        return tuple(stamp(path) for path in files if path is not None)
+
+    def _new_pool(self) -> urllib3.HTTPConnectionPool:
+        url = urlsplit(self._access.server)
+        host = url.hostname or ""
+        options = [*HTTPConnection.default_socket_options, *_KEEPALIVE]
+        if url.scheme == "http":
+            return urllib3.HTTPConnectionPool(
+                host, url.port, maxsize=_CONNECTIONS, socket_options=options
+            )
+        return urllib3.HTTPSConnectionPool(
+            host,
+            url.port,
+            maxsize=_CONNECTIONS,
+            socket_options=options,
+            ssl_context=tls_context(self._access),
+            server_hostname=self._access.server_name or None,
+            assert_hostname=False if self._access.insecure else None,
+        )
+
+
+class Stream:
+    """An answer that goes on; iterate over its lines. `shutdown` may come from another thread."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[Document]:
+        """Each line, a JSON object; it ends when the server ends it. Raises ApiError."""
+        rest = bytearray()
+        try:
+            for piece in self._response.stream(_PIECE):
+                *lines, tail = (rest + piece).split(b"\n")
+                for line in lines:
+                    if line.strip():
+                        yield _parsed(bytes(line))
+                rest = bytearray(tail)
+                if len(rest) > _LINE_LIMIT:
+                    raise ApiError(0, "BadAnswer", f"a line of the watch passes {_LINE_LIMIT} B")
+        except (HTTPError, OSError, ValueError) as error:
+            raise unreachable(error) from error
+
+    def shutdown(self) -> None:
+        """End the iteration in whatever thread it is."""
+        # Nothing to shut down any more is as good as done.
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
+            self._response.shutdown()
+
+    def close(self) -> None:
+        """Give the connection up; to be called by the thread that iterates."""
+        self._response.close()
+
+
+def unreachable(error: Exception) -> ApiError:
+    """No answer, or only a part of one."""
+    cause = getattr(error, "reason", None) or error
+    text = str(cause) or type(cause).__name__
+    return ApiError(0, "Unreachable", f"the API server does not answer: {text}")
+
+
+def refused(status: int, content: bytes, retry_after: str = "") -> ApiError:
+    """An answer that says no: the server's Status object where there is one."""
+    try:
+        answer = cast(object, json.loads(content))
+    except ValueError:
+        answer = None
+    if isinstance(answer, dict) and answer.get("kind") == "Status":
+        return from_status(answer, status, retry_after)
+    text = content[:200].decode(errors="replace").strip() or "no explanation"
+    return ApiError(status, "Refused", text, _seconds(retry_after))
+
+
+def from_status(answer: Mapping[str, object], status: int = 0, retry_after: str = "") -> ApiError:
+    """A Status object as an error; `status` is the one of the answer that carried it."""
+    details = answer.get("details")
+    told = details.get("retryAfterSeconds") if isinstance(details, Mapping) else None
+    code = answer.get("code")
+    return ApiError(
+        status or (code if isinstance(code, int) else 500),
+        str(answer.get("reason") or "Unknown"),
+        str(answer.get("message") or "no explanation"),
+        max(_seconds(retry_after), _seconds(str(told or ""))),
+    )
+
+
+def _whole(response: urllib3.BaseHTTPResponse) -> bytes:
+    try:
+        return response.read()
+    except (HTTPError, OSError, ValueError) as error:
+        response.close()
+        raise unreachable(error) from error
+
+
+def _parsed(content: bytes) -> Document:
+    try:
+        value = cast(object, json.loads(content))
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ApiError(0, "BadAnswer", f"not an object: {content[:80]!r}")
+    return value
+
+
+def _seconds(text: str) -> float:
+    """Seconds of a Retry-After header; 0 for its other form, a date, which no API server sends."""
+    return float(text) if text.isdecimal() else 0.0
