@@ -74,7 +74,7 @@ def _metadata(value: object, path: str) -> tuple[str, int]:
 
 
 def _spec(value: object, path: str) -> RedirectSpec:
-    f = Fields(value, path, _SPEC)
+    f = Fields(value, path, SPEC_FIELDS)
     rules = f.required("rules", lambda v, p: each(v, p, _rule))
     distinct((rule.name for rule in rules), f.path("rules"), "name")
     devices = f.items("devices", _named_device)
@@ -94,7 +94,7 @@ def _spec(value: object, path: str) -> RedirectSpec:
     )
 
 
-_SPEC = (
+SPEC_FIELDS = (
     "nodeSelector",
     "interfaces",
     "mode",

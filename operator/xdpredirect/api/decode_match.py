@@ -11,7 +11,7 @@ from xdpredirect.api.fields import Fields, Parse, integer, problem, text
 from xdpredirect.api.match import Fragments, IcmpType, Match, Prefix, Range
 from xdpredirect.api.wording import listed, shown
 
-_FIELDS = (
+MATCH_FIELDS = (
     "all",
     "etherTypes",
     "vlanTags",
@@ -41,8 +41,8 @@ _SHORTEST, _LONGEST = 14, 65535
 
 def decode_match(value: object, path: str) -> Match:
     """A parsed match, never an empty one. Raises InvalidInput."""
-    f = Fields(value, path, _FIELDS)
-    named = [name for name in _FIELDS if f.has(name)]
+    f = Fields(value, path, MATCH_FIELDS)
+    named = [name for name in MATCH_FIELDS if f.has(name)]
     if not named:
         raise problem(path, "must not be empty; write {all: true} for every frame")
     if "all" in named and len(named) > 1:
