@@ -25,7 +25,6 @@ __all__ = [
     "encode_spec",
     "features_of",
     "missing_features",
-    "redirect_from",
     "to_documents",
 ]
 
@@ -55,23 +54,6 @@ class NodeSpec:
     required_features: tuple[str, ...] = ()
     redirects: tuple[NodeRedirect, ...] = ()
     address_sets: tuple[str, ...] = ()
-
-
-def redirect_from(document: Mapping[str, object]) -> NodeRedirect:
-    """A stored XdpRedirect, as an API server returns it, for a node.
-
-    Raises InvalidInput where this version cannot read it: it would not know what it hands on.
-    """
-    parsed = decode_redirect(document)
-    metadata, spec = document["metadata"], document["spec"]
-    assert isinstance(metadata, Mapping)
-    assert isinstance(spec, Mapping)
-    return NodeRedirect(
-        name=parsed.name,
-        uid=text(metadata.get("uid"), "metadata.uid"),
-        generation=parsed.generation,
-        spec={name: value for name, value in spec.items() if name != _SELECTOR},
-    )
 
 
 def encode_spec(spec: NodeSpec) -> Document:
