@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-kernel lint format bench fuzz lock clean
+.PHONY: help setup demo test test-unit test-kernel test-cluster cluster-binaries lint format bench fuzz lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -14,14 +14,20 @@ setup: ## install what is missing (apt and pip; Debian 12, 13), prints nothing w
 demo: setup ## four hosts as network namespaces, real traffic, half a minute (root)
 	@scripts/demo.sh
 
-test: lint ## lint, unit and kernel tests
-	@$(PYTEST) tests/unit tests/kernel
+test: lint cluster-binaries ## lint, unit, kernel and cluster tests
+	@$(PYTEST) tests/unit tests/kernel tests/cluster
 
 test-unit: setup ## tests without root, seconds
 	@$(PYTEST) tests/unit
 
 test-kernel: setup ## real XDP in network namespaces (root)
 	@$(PYTEST) tests/kernel
+
+test-cluster: setup cluster-binaries ## a real control plane, in namespaces (root)
+	@$(PYTEST) tests/cluster
+
+cluster-binaries: setup ## build the control plane that tests need (12 minutes, once; needs no Go)
+	@$(PYTHON) -m tests.cluster.binaries
 
 lint: setup ## style, types, layers
 	@scripts/lint.sh

@@ -8,7 +8,8 @@ import gc
 import os
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.kernel.lab import bpf_ids
@@ -44,27 +45,43 @@ def take() -> Snapshot:
     )
 
 
-def left_since(before: Snapshot, grace: float = GRACE_SECONDS) -> list[str]:
+def left_since(
+    before: Snapshot,
+    grace: float = GRACE_SECONDS,
+    spare: Callable[[], Container[int]] = frozenset,
+    *,
+    bpf: bool = True,
+) -> list[str]:
     """Names what is here now and was not before, after waiting up to `grace` seconds for it to go.
 
-    What another process holds is not ours: several people test on one machine.
+    What another process holds is not ours: several people test on one machine. Processes whose ids
+    are in `spare()` are meant to stay. Without `bpf` those objects are not looked at, for a test
+    that makes none and so takes no turn.
     """
     deadline = time.monotonic() + grace
-    while (left := _difference(before, take())) and time.monotonic() < deadline:
+    while left := _difference(before, _now(before, bpf), spare()):
+        if time.monotonic() > deadline:
+            break
         time.sleep(0.02)
     return left
 
 
-def _difference(before: Snapshot, now: Snapshot) -> list[str]:
+def _now(before: Snapshot, bpf: bool) -> Snapshot:
+    now = take()
+    return now if bpf else replace(now, bpf=before.bpf)
+
+
+def _difference(before: Snapshot, now: Snapshot, spare: Container[int]) -> list[str]:
     bpf = now.bpf - before.bpf
     if bpf:
         held = _held_by_others()
         bpf = frozenset(item for item in bpf if (item.kind, item.id) not in held)
+    children = [(pid, name) for pid, name in now.children - before.children if pid not in spare]
     return [
         *(str(item) for item in sorted(bpf)),
         *(f"pin or mount {path}" for path in sorted(now.pins - before.pins)),
         *(f"network namespace {name}" for name in sorted(now.namespaces - before.namespaces)),
-        *(f"process {pid} ({name})" for pid, name in sorted(now.children - before.children)),
+        *(f"process {pid} ({name})" for pid, name in sorted(children)),
         *(f"fd {fd} -> {path}" for fd, path in sorted(now.descriptors - before.descriptors)),
     ]
 

@@ -1,0 +1,60 @@
+"""Fixtures of the cluster tests: one control plane for the run, and a check for residue."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.wire import Wire
+from tests.kernel.conftest import TURN
+from tests.kernel.lab import Lab, residue
+from tests.kernel.lab.sweep import sweep
+
+KINDS = ("xdpredirects", "xdpaddresssets", "xdpredirectnodes")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A control plane with the CRDs of this checkout, the same for all tests of the run."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: network namespaces; run `sudo make test-cluster`")
+    sweep()
+    with Cluster() as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _no_residue(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[None]:
+    """Fails a test that leaves anything behind, naming it; runs around all its other fixtures."""
+    # Only a test with hosts can load programs. The others need not wait for those of another run.
+    loads = "lab" in request.fixturenames
+    with ExitStack() as stack:
+        if loads:
+            fcntl.flock(stack.enter_context(TURN.open("w")), fcntl.LOCK_EX)
+        before = residue.take()
+        yield
+        left = residue.left_since(before, spare=cluster.pids, bpf=loads)
+    left += objects(Wire(cluster))
+    if left:
+        pytest.fail("left behind: " + "; ".join(left), pytrace=False)
+
+
+def objects(wire: Wire) -> list[str]:
+    """Our objects that the cluster holds, such as `xdpredirects/edge`."""
+    return [f"{kind}/{name}" for kind in KINDS for name in wire.names(kind)]
+
+
+@pytest.fixture
+def wire(cluster: Cluster) -> Wire:
+    """The admin's bare requests."""
+    return Wire(cluster)
+
+
+@pytest.fixture
+def lab(_no_residue: None) -> Iterator[Lab]:
+    """Hosts and wires of one test."""
+    with Lab() as made:
+        yield made

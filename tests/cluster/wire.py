@@ -1,0 +1,83 @@
+"""Bare requests to the API server: one connection each, the answer as it came.
+
+Called by tests that need the server's own words, many requests, or another one's token. Not the
+product's client on purpose: a check shares no code with what it checks.
+"""
+
+import http.client
+import json
+import ssl
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.credentials import ADMIN
+
+GROUP = "/apis/xdpredirect.io/v1alpha1"
+TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`body` is the decoded JSON: an object, a list, or a Status that says why not."""
+
+    status: int
+    body: dict[str, Any]
+
+    @property
+    def message(self) -> str:
+        """Of a Status."""
+        return str(self.body.get("message", ""))
+
+    @property
+    def causes(self) -> list[tuple[str, str]]:
+        """(field, message) of each thing that an invalid object has wrong."""
+        details = self.body.get("details", {})
+        return [(one.get("field", ""), one["message"]) for one in details.get("causes", [])]
+
+
+class Wire:
+    """Requests with one token, the admin's unless told."""
+
+    def __init__(self, cluster: Cluster, token: str = "") -> None:
+        credentials = cluster.control_plane.credentials
+        self._place = urlsplit(cluster.server).netloc
+        self._token = token or credentials.tokens[ADMIN]
+        self._trust = ssl.create_default_context(cafile=str(credentials.certificate))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> Answer:
+        """`path` with its query. OSError when nobody answers."""
+        connection = http.client.HTTPSConnection(
+            self._place, timeout=TIMEOUT_SECONDS, context=self._trust
+        )
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
+        try:
+            text = None if body is None else json.dumps(body)
+            connection.request(method, path, body=text, headers=headers)
+            response = connection.getresponse()
+            return Answer(response.status, json.loads(response.read()))
+        finally:
+            connection.close()
+
+    def create(self, plural: str, document: dict[str, Any], query: str = "") -> Answer:
+        """Strictly: a field that the schema does not know is an error."""
+        return self.request("POST", f"{GROUP}/{plural}?fieldValidation=Strict{query}", document)
+
+    def judge(self, plural: str, document: dict[str, Any]) -> Answer:
+        """What the server would say to `create`, which changes nothing."""
+        return self.create(plural, document, "&dryRun=All")
+
+    def names(self, plural: str) -> list[str]:
+        """Of every object of a kind of ours; none where the kind itself is not installed."""
+        answer = self.request("GET", f"{GROUP}/{plural}")
+        if answer.status == http.client.NOT_FOUND:
+            return []
+        assert answer.status == http.client.OK, answer
+        return [item["metadata"]["name"] for item in answer.body["items"]]
