@@ -1,0 +1,140 @@
+"""Carries actions out: the only place where the operator writes to the cluster.
+
+Called by `loop`, from several threads at once.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from xdpredirect.api.decode import API_VERSION
+from xdpredirect.cluster.resource import EVENTS, NODE_OBJECTS, REDIRECTS, Document, Resource
+from xdpredirect.controller.actions import (
+    Action,
+    AddFinalizer,
+    ApplyNodeObject,
+    ApplyStatus,
+    EmptyNodeObject,
+    NoteLeftOut,
+    PostEvent,
+    RemoveFinalizer,
+)
+from xdpredirect.controller.event import event_document
+from xdpredirect.controller.fleet import Fleet
+from xdpredirect.controller.observed import Node, NodeObject
+from xdpredirect.controller.read_node import read_node_object
+from xdpredirect.controller.render import Rendered, node_document
+from xdpredirect.errors import ApiError, XdpRedirectError
+
+MANAGER = "xdpredirect-operator"
+EVENT_NAMESPACE = "default"
+"""Where events about objects without a namespace are kept."""
+
+
+class Writes(Protocol):
+    """What of `cluster.api.Api` is needed to act."""
+
+    def apply(
+        self,
+        resource: Resource,
+        document: Document,
+        *,
+        manager: str,
+        force: bool = True,
+        subresource: str = "",
+    ) -> Document:
+        """Server-side apply."""
+        ...
+
+    def merge_patch(
+        self, resource: Resource, name: str, patch: Document, *, subresource: str = ""
+    ) -> Document:
+        """JSON merge patch."""
+        ...
+
+    def create(self, resource: Resource, document: Document) -> Document:
+        """A new object."""
+        ...
+
+
+class Actor:
+    """`instance` is the name of this process in events."""
+
+    def __init__(self, api: Writes, instance: str) -> None:
+        self._api, self._instance = api, instance
+
+    def perform(self, action: Action, now: float) -> Document | None:
+        """The object as it is stored now; None for what the caches do not keep.
+
+        Raises ApiError; the action is then planned again from what the cluster says.
+        """
+        match action:
+            case AddFinalizer() | RemoveFinalizer():
+                return self._finalize(action)
+            case ApplyNodeObject(node=node, rendered=rendered, there=there):
+                return self._apply_node(node, rendered, there)
+            case EmptyNodeObject(node=node, there=there):
+                return self._apply_node(node, Rendered(), there)
+            case ApplyStatus():
+                return self._apply_status(action)
+            case PostEvent():
+                events = EVENTS.within(EVENT_NAMESPACE)
+                self._api.create(events, event_document(action, self._instance, now))
+                return None
+            case NoteLeftOut():
+                return None
+
+    def _finalize(self, action: AddFinalizer | RemoveFinalizer) -> Document:
+        # The whole list, whoever of several managers put ours there; the version keeps others'.
+        metadata: Document = {
+            "resourceVersion": action.resource_version,
+            "finalizers": list(action.finalizers),
+        }
+        return self._api.merge_patch(REDIRECTS, action.redirect, {"metadata": metadata})
+
+    def _apply_node(self, node: Node, rendered: Rendered, there: NodeObject | None) -> Document:
+        document = node_document(rendered, node, there)
+        stored = self._api.apply(NODE_OBJECTS, document, manager=MANAGER)
+        if not rendered.is_in(read_node_object(stored)):
+            raise XdpRedirectError(
+                f"XdpRedirectNode {node.name} was stored otherwise than it was sent; "
+                "bring the CRD xdpredirectnodes to the version of the operator"
+            )
+        return stored
+
+    def _apply_status(self, action: ApplyStatus) -> Document | None:
+        document: Document = {
+            "apiVersion": API_VERSION,
+            "kind": REDIRECTS.kind,
+            "metadata": {"name": action.redirect, "uid": action.uid},
+            "status": dict(action.status),
+        }
+        try:
+            return self._api.apply(REDIRECTS, document, manager=MANAGER, subresource="status")
+        except ApiError as error:
+            if error.status == 404:
+                return None  # deleted meanwhile
+            raise
+
+
+def take(fleet: Fleet, action: Action, stored: Mapping[str, object] | None) -> None:
+    """Put what an action left behind into the caches, without waiting for the watch to say it."""
+    match action:
+        case NoteLeftOut(node=node, redirects=names):
+            fleet.leave_out(node, names)
+        case ApplyNodeObject() | EmptyNodeObject() if stored is not None:
+            fleet.put_object(dict(stored))
+        case AddFinalizer() | RemoveFinalizer() | ApplyStatus() if stored is not None:
+            if _there(stored):
+                fleet.put_redirect(dict(stored))
+            else:
+                fleet.drop_redirect(action.redirect)
+        case _:
+            pass
+
+
+def _there(stored: Mapping[str, object]) -> bool:
+    """Whether the answer is an object that still is there: without its last finalizer it is not."""
+    metadata = stored.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return False
+    return "deletionTimestamp" not in metadata or bool(metadata.get("finalizers"))

@@ -1,0 +1,112 @@
+"""Everything the operator can do to the cluster, as data. `plan` writes these, `act` carries them
+out, the log prints them. Each sentence names what changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xdpredirect.controller.observed import Node, NodeObject
+from xdpredirect.controller.render import Rendered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddFinalizer:
+    """Hold the object until its nodes have let go of it."""
+
+    redirect: str
+    resource_version: str
+    finalizers: tuple[str, ...]
+    """All of them, ours among them."""
+
+    def __str__(self) -> str:
+        return f"{self.redirect}: add the finalizer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveFinalizer:
+    """Let the object go. `finalizers` are those that others hold it with."""
+
+    redirect: str
+    resource_version: str
+    finalizers: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.redirect}: remove the finalizer, no node runs it any more"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyNodeObject:
+    """Tell a node what it is to do. `there` is its object as it was seen last."""
+
+    node: Node
+    rendered: Rendered
+    there: NodeObject | None
+
+    def __str__(self) -> str:
+        names = ", ".join(f"{e.name}@{e.generation}" for e in self.rendered.entries)
+        return f"node {self.node.name}: revision {_next(self.there)}: {names}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmptyNodeObject:
+    """Tell a node that nothing selects it any more: it detaches everything."""
+
+    node: Node
+    there: NodeObject
+
+    def __str__(self) -> str:
+        return f"node {self.node.name}: revision {_next(self.there)}: nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteLeftOut:
+    """Remember which objects have no room on a node; nothing is written."""
+
+    node: str
+    redirects: frozenset[str]
+
+    def __str__(self) -> str:
+        names = ", ".join(sorted(self.redirects)) or "nothing"
+        return f"node {self.node}: no room for {names}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyStatus:
+    """Say how an object stands. `urgent`: a condition or the generation changed; other changes are
+    counters and may wait."""
+
+    redirect: str
+    uid: str
+    status: Mapping[str, object] = field(hash=False)
+    urgent: bool
+
+    def __str__(self) -> str:
+        return f"{self.redirect}: status"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostEvent:
+    """Tell who describes the object what became of it."""
+
+    redirect: str
+    uid: str
+    warning: bool
+    reason: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.redirect}: {self.reason}: {self.message}"
+
+
+Action = (
+    AddFinalizer
+    | RemoveFinalizer
+    | ApplyNodeObject
+    | EmptyNodeObject
+    | NoteLeftOut
+    | ApplyStatus
+    | PostEvent
+)
+
+
+def _next(there: NodeObject | None) -> int:
+    return there.revision + 1 if there else 1

@@ -1,0 +1,235 @@
+"""The operator's caches: redirects, nodes and node objects, who selects whom, and what is due.
+
+Kept up to date by `observe`, read by `plan`. One thread owns it. It does no I/O and knows no
+clock; each change marks the keys that have to be planned again, and only those.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from xdpredirect.controller.observed import Document, Node, NodeObject, Redirect
+from xdpredirect.controller.read_node import read_node, read_node_object
+from xdpredirect.controller.read_redirect import read_redirect
+from xdpredirect.controller.select import selects
+from xdpredirect.controller.silence import Silence
+from xdpredirect.controller.standing import stand
+from xdpredirect.controller.tally import Tally
+
+
+class Due(NamedTuple):
+    """Keys to plan for."""
+
+    redirects: frozenset[str]
+    nodes: frozenset[str]
+
+
+class Fleet:
+    """`redirects`, `nodes` and `objects` are by name. `silence_bound` is in seconds: for so long
+    a node may leave a spec unanswered before it no longer counts."""
+
+    def __init__(self, silence_bound: float) -> None:
+        self.redirects: dict[str, Redirect] = {}
+        self.nodes: dict[str, Node] = {}
+        self.objects: dict[str, NodeObject] = {}
+        self.tallies: dict[str, Tally] = {}
+        self.silence = Silence(silence_bound)
+        self._selected: dict[str, set[str]] = {}
+        self._selecting: dict[str, set[str]] = {}
+        self._mentions: dict[str, set[str]] = {}
+        self._leaving: set[str] = set()
+        self._left_out: dict[str, frozenset[str]] = {}
+        self._due_redirects: set[str] = set()
+        self._due_nodes: set[str] = set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing has to be planned."""
+        return not self._due_redirects and not self._due_nodes
+
+    def take_due(self) -> Due:
+        """What has to be planned since the last call."""
+        due = Due(frozenset(self._due_redirects), frozenset(self._due_nodes))
+        self._due_redirects, self._due_nodes = set(), set()
+        return due
+
+    def mark(self, due: Due) -> None:
+        """Plan these again, because acting failed or has to wait."""
+        self._due_redirects |= due.redirects
+        self._due_nodes |= due.nodes
+
+    def everything(self) -> Due:
+        """Every key there is."""
+        names = {*self.redirects}
+        return Due(frozenset(names), frozenset({*self.nodes, *self.objects}))
+
+    def selecting(self, node: str) -> Iterator[Redirect]:
+        """The redirects that select the node."""
+        return (self.redirects[name] for name in self._selecting.get(node, ()))
+
+    def holding(self, redirect: Redirect) -> Iterator[str]:
+        """Nodes that may still run a redirect that is to go: those that are told or report so, and
+        those that have not said what they did with a spec that may have held it."""
+        name = redirect.name
+        for node in sorted(self._selected.get(name, set()) | self._mentions.get(name, set())):
+            there = self.objects.get(node)
+            if node not in self.nodes or there is None or node in self.silence.silent:
+                continue
+            told = any(entry.uid == redirect.uid for entry in there.entries)
+            report = there.reports.get(name)
+            if told or not there.answered or (report and report.uid == redirect.uid):
+                yield node
+
+    def put_redirect(self, document: Document) -> None:
+        """An XdpRedirect as the API server sent it; an older one than is known does nothing."""
+        new = read_redirect(document)
+        old = self.redirects.get(new.name)
+        if old is not None and _older(new, old):
+            return
+        self.redirects[new.name] = new
+        self.tallies.setdefault(new.name, Tally())
+        self._due_redirects.add(new.name)
+        (self._leaving.add if new.deleting else self._leaving.discard)(new.name)
+        if old is None or (old.uid, old.generation, old.deleting) != (
+            new.uid,
+            new.generation,
+            new.deleting,
+        ):
+            for node in self.nodes.values():
+                self._join(new, node)
+            self._due_nodes |= self._selected.get(new.name, set())
+
+    def drop_redirect(self, name: str) -> None:
+        """It is gone."""
+        if self.redirects.pop(name, None) is None:
+            return
+        del self.tallies[name]
+        self._leaving.discard(name)
+        for node in self._selected.pop(name, set()):
+            self._selecting[node].discard(name)
+            self._due_nodes.add(node)
+
+    def put_node(self, document: Document) -> None:
+        """A Node, or its metadata."""
+        new = read_node(document)
+        old = self.nodes.get(new.name)
+        if old == new:
+            return
+        self.nodes[new.name] = new
+        for redirect in self.redirects.values():
+            self._join(redirect, new)
+        self._due_nodes.add(new.name)
+        self._touch(new.name)
+
+    def drop_node(self, name: str) -> None:
+        """It is gone; what is left of its node object counts for nobody."""
+        if self.nodes.pop(name, None) is None:
+            return
+        for redirect in self._selecting.pop(name, set()):
+            self._selected[redirect].discard(name)
+            self.tallies[redirect].put(name, None)
+            self._due_redirects.add(redirect)
+        self._left_out.pop(name, None)
+        self._touch(name)
+
+    def put_object(self, document: Document) -> None:
+        """A node object as the API server sent it; an older one than is known does nothing."""
+        metadata = document.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, Mapping) else ""
+        old = self.objects.get(str(name))
+        new = read_node_object(document, old)
+        if old is not None and _older(new, old):
+            return
+        self.objects[new.name] = new
+        self.silence.heard(new, old)
+        # Only a spec that changed can be another one than it should be.
+        if old is None or (old.uid, old.generation, old.owner) != (
+            new.uid,
+            new.generation,
+            new.owner,
+        ):
+            self._due_nodes.add(new.name)
+        self._mention(new, old)
+        self._touch(new.name)
+
+    def drop_object(self, name: str) -> None:
+        """It is gone."""
+        old = self.objects.pop(name, None)
+        if old is None:
+            return
+        self.silence.forget(name)
+        self._mention(None, old)
+        self._due_nodes.add(name)
+        self._touch(name)
+
+    def left_out(self, node: str) -> frozenset[str]:
+        """Which redirects had no room when the node was rendered last."""
+        return self._left_out.get(node, frozenset())
+
+    def leave_out(self, node: str, names: frozenset[str]) -> None:
+        """Which redirects had no room when the node was rendered."""
+        if self._left_out.get(node, frozenset()) != names:
+            self._left_out[node] = names
+            self._touch(node)
+
+    def advance(self, now: float) -> None:
+        """Let time pass: nodes that have been asked too long ago fall silent."""
+        for node in self.silence.advance(now):
+            self._touch(node)
+
+    def _join(self, redirect: Redirect, node: Node) -> None:
+        """Bring the two indexes up to date for one pair."""
+        selected = self._selected.setdefault(redirect.name, set())
+        selecting = self._selecting.setdefault(node.name, set())
+        if selects(redirect, node):
+            selected.add(node.name)
+            selecting.add(redirect.name)
+            self._count(redirect, node.name)
+            return
+        selected.discard(node.name)
+        selecting.discard(redirect.name)
+        if self.tallies[redirect.name].put(node.name, None):
+            self._due_redirects.add(redirect.name)
+            self._due_nodes.add(node.name)
+
+    def _touch(self, node: str) -> None:
+        """Count again what the node contributes, and look again at what it may hold up."""
+        for name in self._selecting.get(node, ()):
+            self._count(self.redirects[name], node)
+        for name in self._leaving:
+            if node in self._mentions.get(name, ()) or node in self._selected.get(name, ()):
+                self._due_redirects.add(name)
+
+    def _count(self, redirect: Redirect, node: str) -> None:
+        left_out = redirect.name in self._left_out.get(node, ())
+        silent = node in self.silence.silent
+        part = stand(redirect, self.objects.get(node), silent, left_out)
+        if self.tallies[redirect.name].put(node, part):
+            self._due_redirects.add(redirect.name)
+
+    def _mention(self, new: NodeObject | None, old: NodeObject | None) -> None:
+        before, after = _named(old), _named(new)
+        node = new.name if new else old.name if old else ""
+        for name in before - after:
+            self._mentions[name].discard(node)
+            self._due_redirects |= {name} & self.redirects.keys()
+        for name in after - before:
+            self._mentions.setdefault(name, set()).add(node)
+
+
+def _named(there: NodeObject | None) -> set[str]:
+    """The redirects that a node object is told about or reports."""
+    return {*(e.name for e in there.entries), *there.reports} if there else set()
+
+
+def _older(new: Redirect | NodeObject, old: Redirect | NodeObject) -> bool:
+    """Whether `new` is a late echo: versions of one object are numbers that count up."""
+    if new.uid != old.uid or not (
+        new.resource_version.isdigit() and old.resource_version.isdigit()
+    ):
+        return False
+    return int(new.resource_version) < int(old.resource_version)
+
+
+def vanished(known: Iterable[str], listed: Iterable[str]) -> frozenset[str]:
+    """Names that a complete list no longer has."""
+    return frozenset(known) - frozenset(listed)

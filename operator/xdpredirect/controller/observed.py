@@ -1,0 +1,129 @@
+"""What the operator knows of the cluster, as values. Pure; made by `read_redirect`, `read_node` and
+`read_node_object`, kept by `fleet`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xdpredirect.api.redirect import NodeSelector
+
+Document = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One XdpRedirect in the spec of a node object. `digest` is that of its spec."""
+
+    name: str
+    uid: str
+    generation: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirect:
+    """One XdpRedirect. `spec` goes into node objects as it is, `size` is what it takes there in
+    octets; `features` and `address_sets` are sorted. `problems` says what of the object this
+    version cannot read; then the rest of the spec means nothing. `status` is the one of the
+    cluster, the base of the next one.
+    """
+
+    name: str
+    uid: str
+    generation: int
+    resource_version: str = ""
+    deleting: bool = False
+    finalizers: tuple[str, ...] = ()
+    selector: NodeSelector = field(default_factory=NodeSelector)
+    priority: int = 500
+    state: str = "Active"
+    spec: Document = field(default_factory=dict)
+    digest: str = ""
+    size: int = 0
+    features: tuple[str, ...] = ()
+    address_sets: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    status: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def entry(self) -> Entry:
+        """As it stands in a node object."""
+        return Entry(name=self.name, uid=self.uid, generation=self.generation, digest=self.digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One Node. `deleting`: somebody has deleted it and something holds it."""
+
+    name: str
+    uid: str
+    labels: Mapping[str, str]
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """Frames lost on one node, of one cause."""
+
+    reason: str
+    errno: str
+    rule: str
+    packets: int
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What an agent says about one XdpRedirect. `generation` is the one that `state` is about;
+    `risk` and `risk_message` are empty when no frames are at risk."""
+
+    uid: str
+    generation: int
+    state: str
+    reason: str
+    message: str
+    risk: str = ""
+    risk_message: str = ""
+    native: int = 0
+    generic: int = 0
+    conflicted: int = 0
+    redirected: int = 0
+    passed: int = 0
+    dropped: int = 0
+    lost: int = 0
+    losses: tuple[Loss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why an agent acts on nothing of its spec, such as AgentTooOld."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeObject:
+    """One XdpRedirectNode. `owner` is the uid of the Node that it belongs to. `written_at` and
+    `reported_at` say when spec and status changed last, in seconds since 1970, 0 for never.
+    `refusal` is about the spec as it is now.
+    """
+
+    name: str
+    uid: str
+    generation: int
+    resource_version: str = ""
+    owner: str = ""
+    revision: int = 0
+    entries: tuple[Entry, ...] = ()
+    features: tuple[str, ...] = ()
+    address_sets: tuple[str, ...] = ()
+    written_at: float = 0.0
+    reported_at: float = 0.0
+    observed_revision: int = 0
+    reports: Mapping[str, Report] = field(default_factory=dict)
+    refusal: Refusal | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the agent acted on the spec as it is now."""
+        return self.observed_revision >= self.revision

@@ -1,0 +1,125 @@
+"""The plan: what to do so that the cluster is as the redirects want it. Pure and total.
+
+Every prefix of a plan may be the last thing that this process does: the next one reads the cluster
+again, and its plan leads to the same end. Nothing is planned where nothing differs.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from xdpredirect.controller.actions import (
+    Action,
+    AddFinalizer,
+    ApplyNodeObject,
+    ApplyStatus,
+    EmptyNodeObject,
+    NoteLeftOut,
+    PostEvent,
+    RemoveFinalizer,
+)
+from xdpredirect.controller.fleet import Due, Fleet
+from xdpredirect.controller.observed import Entry, Redirect
+from xdpredirect.controller.plain import children, text
+from xdpredirect.controller.render import render
+from xdpredirect.controller.rollup import roll_up
+
+FINALIZER = "xdpredirect.io/cleanup"
+
+
+def plan(fleet: Fleet, due: Due, now: float) -> tuple[Action, ...]:
+    """Actions for the keys that are due; `now` is in seconds since 1970.
+
+    An object is held before a node is told of it, and let go after the last node is done with it.
+    """
+    redirects = [fleet.redirects[name] for name in sorted(due.redirects & fleet.redirects.keys())]
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (
+        *(action for redirect in redirects for action in _hold(redirect)),
+        *(action for name in sorted(due.nodes) for action in _node(fleet, name)),
+        *(action for redirect in redirects for action in _tell(fleet, redirect, stamp)),
+    )
+
+
+def _hold(redirect: Redirect) -> Iterator[Action]:
+    if not redirect.deleting and FINALIZER not in redirect.finalizers:
+        yield AddFinalizer(
+            redirect=redirect.name,
+            resource_version=redirect.resource_version,
+            finalizers=(*redirect.finalizers, FINALIZER),
+        )
+
+
+def _node(fleet: Fleet, name: str) -> Iterator[Action]:
+    node, there = fleet.nodes.get(name), fleet.objects.get(name)
+    # A node object without a Node is the garbage collector's.
+    if node is None or (there is not None and _frozen(fleet, there.entries)):
+        return
+    rendered = render(fleet.selecting(name))
+    if rendered.left_out != fleet.left_out(name):
+        yield NoteLeftOut(node=name, redirects=rendered.left_out)
+    if there is None:
+        if rendered.redirects:
+            yield ApplyNodeObject(node=node, rendered=rendered, there=None)
+    elif not rendered.is_in(there) or there.owner != node.uid:
+        if rendered.redirects:
+            yield ApplyNodeObject(node=node, rendered=rendered, there=there)
+        else:
+            yield EmptyNodeObject(node=node, there=there)
+
+
+def _frozen(fleet: Fleet, entries: Iterable[Entry]) -> bool:
+    """Whether the node runs something that this version cannot read: which nodes that is for is
+    not known, so it stays, and everything beside it."""
+    known = (fleet.redirects.get(entry.name) for entry in entries)
+    return any(r is not None and r.problems and not r.deleting for r in known)
+
+
+def _tell(fleet: Fleet, redirect: Redirect, stamp: str) -> Iterator[Action]:
+    holding = tuple(fleet.holding(redirect)) if redirect.deleting else ()
+    if redirect.deleting and not holding:
+        if FINALIZER in redirect.finalizers:
+            yield RemoveFinalizer(
+                redirect=redirect.name,
+                resource_version=redirect.resource_version,
+                finalizers=tuple(f for f in redirect.finalizers if f != FINALIZER),
+            )
+        return
+    status = roll_up(redirect, fleet.tallies[redirect.name], holding, stamp)
+    if status == redirect.status:
+        return
+    before, after = _conditions(redirect.status), _conditions(status)
+    yield ApplyStatus(
+        redirect=redirect.name,
+        uid=redirect.uid,
+        status=status,
+        urgent=before != after
+        or redirect.status.get("observedGeneration") != status["observedGeneration"],
+    )
+    yield from _events(redirect, before, status)
+
+
+def _conditions(status: Mapping[str, object]) -> dict[str, tuple[str, str]]:
+    """Status and reason of each condition."""
+    listed = children(status, "conditions")
+    return {text(item, "type"): (text(item, "status"), text(item, "reason")) for item in listed}
+
+
+def _events(
+    redirect: Redirect, before: Mapping[str, tuple[str, str]], status: Mapping[str, object]
+) -> Iterator[PostEvent]:
+    """What a person would want to have been told: it works, it fails, frames are at risk. One
+    event for one reason, whichever conditions give it."""
+    told: dict[str, PostEvent] = {}
+    for item in children(status, "conditions"):
+        kind, state, reason = text(item, "type"), text(item, "status"), text(item, "reason")
+        endangered = kind == "Degraded" and state == "True"
+        settled = kind == "Ready" and state != "Unknown"
+        if before.get(kind) != (state, reason) and (settled or endangered):
+            told[reason] = PostEvent(
+                redirect=redirect.name,
+                uid=redirect.uid,
+                warning=endangered or state == "False",
+                reason=reason,
+                message=text(item, "message"),
+            )
+    yield from told.values()

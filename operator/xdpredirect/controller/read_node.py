@@ -1,0 +1,125 @@
+"""From Nodes and XdpRedirectNodes as the API server sends them to what the operator knows. Pure.
+
+Called by `fleet` for every event of the fleet, so it takes only what is needed.
+"""
+
+from collections.abc import Mapping
+
+from xdpredirect.controller.observed import Entry, Loss, Node, NodeObject, Refusal, Report
+from xdpredirect.controller.plain import (
+    Value,
+    child,
+    children,
+    compact,
+    digest,
+    number,
+    seconds,
+    text,
+    texts,
+)
+
+
+def read_node(document: Value) -> Node:
+    """Of a Node, or of its metadata alone."""
+    metadata = child(document, "metadata")
+    labels = child(metadata, "labels")
+    return Node(
+        name=text(metadata, "name"),
+        uid=text(metadata, "uid"),
+        labels={key: value for key, value in labels.items() if isinstance(value, str)},
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def read_node_object(document: Value, before: NodeObject | None = None) -> NodeObject:
+    """`before` is the same object as it was known last: of an unchanged spec nothing is read."""
+    metadata, spec, status = (child(document, part) for part in ("metadata", "spec", "status"))
+    uid, generation = text(metadata, "uid"), number(metadata, "generation")
+    known = before is not None and (before.uid, before.generation) == (uid, generation)
+    written, reported = _times(metadata)
+    reports = {text(item, "name"): _report(item) for item in children(status, "redirects")}
+    return NodeObject(
+        name=text(metadata, "name"),
+        uid=uid,
+        generation=generation,
+        resource_version=text(metadata, "resourceVersion"),
+        owner=next((text(owner, "uid") for owner in children(metadata, "ownerReferences")), ""),
+        revision=number(spec, "revision"),
+        entries=before.entries if known and before is not None else _entries(spec),
+        features=texts(spec, "requiredFeatures"),
+        address_sets=texts(spec, "addressSets"),
+        written_at=written,
+        reported_at=reported,
+        observed_revision=number(status, "observedRevision"),
+        reports=reports,
+        refusal=_refusal(status, generation, reports),
+    )
+
+
+def _entries(spec: Value) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(
+            name=text(item, "name"),
+            uid=text(item, "uid"),
+            generation=number(item, "generation"),
+            digest=digest(compact(child(item, "spec"))),
+        )
+        for item in children(spec, "redirects")
+    )
+
+
+def _times(metadata: Value) -> tuple[float, float]:
+    """When somebody wrote the spec and the status last, by the clock of the API server."""
+    written = reported = 0.0
+    for entry in children(metadata, "managedFields"):
+        stamp = seconds(text(entry, "time"))
+        if text(entry, "subresource") == "status":
+            reported = max(reported, stamp)
+        else:
+            written = max(written, stamp)
+    return written or seconds(text(metadata, "creationTimestamp")), reported
+
+
+def _report(item: Value) -> Report:
+    risk, counts = child(item, "degraded"), child(item, "interfaceCounts")
+    traffic = child(item, "traffic")
+    return Report(
+        uid=text(item, "uid"),
+        generation=number(item, "observedGeneration"),
+        state=text(item, "state"),
+        reason=text(item, "reason"),
+        message=text(item, "message"),
+        risk=text(risk, "reason"),
+        risk_message=text(risk, "message"),
+        native=number(counts, "native"),
+        generic=number(counts, "generic"),
+        conflicted=number(counts, "conflicted"),
+        redirected=number(traffic, "redirectedPackets"),
+        passed=number(traffic, "passedPackets"),
+        dropped=number(traffic, "droppedPackets"),
+        lost=number(traffic, "lostPackets"),
+        losses=tuple(map(_loss, children(item, "losses"))),
+    )
+
+
+def _loss(item: Value) -> Loss:
+    return Loss(
+        reason=text(item, "reason"),
+        errno=text(item, "errno"),
+        rule=text(item, "rule"),
+        packets=number(item, "packets"),
+        hint=text(item, "hint"),
+    )
+
+
+def _refusal(status: Value, generation: int, reports: Mapping[str, Report]) -> Refusal | None:
+    """The agent's Stalled condition about this generation of the node object, unless it only sums
+    up what one of the reports says."""
+    for item in children(status, "conditions"):
+        if (text(item, "type"), text(item, "status")) != ("Stalled", "True"):
+            continue
+        reason = text(item, "reason")
+        current = number(item, "observedGeneration") == generation
+        if current and all(report.reason != reason for report in reports.values()):
+            return Refusal(reason=reason, message=text(item, "message"))
+    return None

@@ -1,0 +1,26 @@
+"""Specs of XdpRedirects, as an API server stores them."""
+
+from typing import Any
+
+
+def spec(priority: int = 500, state: str = "Active", **selector: str) -> dict[str, Any]:
+    """An object for the nodes with all of these labels."""
+    return {
+        "nodeSelector": {"matchLabels": selector} if selector else {},
+        "interfaces": [{"names": ["eth0"]}],
+        "mode": "Native",
+        "priority": priority,
+        "state": state,
+        "rules": [
+            {
+                "name": "all",
+                "match": {"all": True},
+                "action": {"type": "Device", "device": {"name": "eth1"}},
+            }
+        ],
+    }
+
+
+def rule(name: str, **match: Any) -> dict[str, Any]:
+    """A rule that drops."""
+    return {"name": name, "match": match, "action": {"type": "Drop"}}

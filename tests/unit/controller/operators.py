@@ -1,0 +1,70 @@
+"""One operator without threads: caches, plans and writes against a model cluster."""
+
+import copy
+
+from tests.unit.controller.model_cluster import ModelCluster
+from xdpredirect.cluster.resource import NODE_OBJECTS, NODES, REDIRECTS
+from xdpredirect.controller.act import Actor, take
+from xdpredirect.controller.actions import Action
+from xdpredirect.controller.fleet import Fleet, vanished
+from xdpredirect.controller.plan import plan
+from xdpredirect.errors import ApiError
+
+SILENCE = 60.0
+
+
+class Operator:
+    """`fleet` starts empty, as after a restart."""
+
+    def __init__(self, cluster: ModelCluster) -> None:
+        self.cluster = cluster
+        self.fleet = Fleet(SILENCE)
+        self.actor = Actor(cluster, "operator-0")
+
+    def look(self) -> None:
+        """List everything, as the reflectors do after any break."""
+        fleet = self.fleet
+        nodes, objects, redirects = (
+            copy.deepcopy(self.cluster.store[resource.plural])
+            for resource in (NODES, NODE_OBJECTS, REDIRECTS)
+        )
+        for item in redirects.values():
+            fleet.put_redirect(item)
+        for item in nodes.values():
+            fleet.put_node(item)
+        for item in objects.values():
+            fleet.put_object(item)
+        for name in vanished(fleet.redirects, redirects):
+            fleet.drop_redirect(name)
+        for name in vanished(fleet.nodes, nodes):
+            fleet.drop_node(name)
+        for name in vanished(fleet.objects, objects):
+            fleet.drop_object(name)
+        fleet.advance(self.cluster.now)
+
+    def plan(self) -> tuple[Action, ...]:
+        return plan(self.fleet, self.fleet.take_due(), self.cluster.now)
+
+    def act(self, actions: tuple[Action, ...]) -> list[str]:
+        """Perform them; what the API server refuses is returned, and planned again when asked."""
+        refused = []
+        for action in actions:
+            try:
+                stored = self.actor.perform(action, self.cluster.now)
+            except ApiError as error:
+                refused.append(str(error))
+                continue
+            take(self.fleet, action, stored)
+        return refused
+
+    def settle(self) -> list[Action]:
+        """Look, plan and act until nothing is planned any more; everything that was done."""
+        done: list[Action] = []
+        for _ in range(20):
+            self.look()
+            actions = self.plan()
+            if not actions:
+                return done
+            done += actions
+            self.act(actions)
+        raise AssertionError(f"never settles; at last: {actions}")

@@ -1,0 +1,369 @@
+"""What the operator writes, step by step, against a model of the API server."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.controller.documents import rule, spec
+from tests.unit.controller.model_cluster import ModelCluster
+from tests.unit.controller.operators import SILENCE, Operator
+from xdpredirect.cluster.resource import NODE_OBJECTS, NODES, REDIRECTS
+from xdpredirect.controller.actions import (
+    AddFinalizer,
+    ApplyNodeObject,
+    ApplyStatus,
+    EmptyNodeObject,
+    PostEvent,
+)
+from xdpredirect.controller.plan import FINALIZER
+
+
+@pytest.fixture
+def cluster() -> ModelCluster:
+    made = ModelCluster()
+    made.write_node("a", {"zone": "1"})
+    made.write_node("b", {"zone": "2"})
+    return made
+
+
+@pytest.fixture
+def operator(cluster: ModelCluster) -> Operator:
+    return Operator(cluster)
+
+
+def node_spec(cluster: ModelCluster, name: str) -> dict[str, Any]:
+    stored: dict[str, Any] = cluster.store[NODE_OBJECTS.plural][name]["spec"]
+    return stored
+
+
+def redirect(cluster: ModelCluster, name: str = "edge") -> dict[str, Any]:
+    return cluster.store[REDIRECTS.plural][name]
+
+
+def told(cluster: ModelCluster, name: str) -> list[str]:
+    return [entry["name"] for entry in node_spec(cluster, name)["redirects"]]
+
+
+def condition(cluster: ModelCluster, kind: str, name: str = "edge") -> tuple[str, str]:
+    found = next(c for c in redirect(cluster, name)["status"]["conditions"] if c["type"] == kind)
+    return found["status"], found["reason"]
+
+
+def run_agents(cluster: ModelCluster, *nodes: str) -> None:
+    for node in nodes or tuple(cluster.store[NODE_OBJECTS.plural]):
+        cluster.run_agent(node)
+
+
+def test_selected_nodes_are_told_the_spec_without_its_selector(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.write_redirect("edge", spec(zone="1"))
+    operator.settle()
+    given = {name: value for name, value in spec().items() if name != "nodeSelector"}
+    uid = redirect(cluster)["metadata"]["uid"]
+    assert node_spec(cluster, "a") == {
+        "revision": 1,
+        "requiredFeatures": sorted(node_spec(cluster, "a")["requiredFeatures"]),
+        "redirects": [{"name": "edge", "uid": uid, "generation": 1, "spec": given}],
+        "addressSets": [],
+    }
+    assert "action/Device" in node_spec(cluster, "a")["requiredFeatures"]
+    assert "b" not in cluster.store[NODE_OBJECTS.plural]
+
+
+def test_objects_stand_in_the_order_in_which_frames_meet_them(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    for name, priority in (("c", 500), ("d", 10), ("b", 500)):
+        cluster.write_redirect(name, spec(priority))
+    operator.settle()
+    assert told(cluster, "a") == ["d", "b", "c"]
+
+
+def test_an_object_is_held_before_a_node_hears_of_it(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.look()
+    kinds = [type(action) for action in operator.plan()]
+    assert kinds.index(AddFinalizer) < kinds.index(ApplyNodeObject)
+    operator.settle()
+    assert redirect(cluster)["metadata"]["finalizers"] == [FINALIZER]
+
+
+def test_it_is_green_only_after_every_node_acted_on_this_generation(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    assert condition(cluster, "Ready") == ("Unknown", "Progressing")
+    run_agents(cluster, "a")
+    operator.settle()
+    assert condition(cluster, "Reconciling") == ("True", "Progressing")
+    run_agents(cluster)
+    operator.settle()
+    assert condition(cluster, "Ready") == ("True", "Redirecting")
+    cluster.write_redirect("edge", spec(priority=7))
+    operator.settle()
+    assert condition(cluster, "Ready") == ("Unknown", "Progressing")
+    assert redirect(cluster)["status"]["nodes"]["updated"] == 0
+    assert redirect(cluster)["status"]["observedGeneration"] == 2
+
+
+def test_revision_counts_up_only_with_a_change(cluster: ModelCluster, operator: Operator) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    run_agents(cluster)
+    cluster.write_node("a", {"zone": "1", "rack": "7"})
+    operator.settle()
+    assert node_spec(cluster, "a")["revision"] == 1
+    cluster.write_redirect("edge", spec(priority=7))
+    operator.settle()
+    assert node_spec(cluster, "a")["revision"] == 2
+
+
+def test_a_node_that_leaves_is_emptied_and_its_object_stays(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.write_redirect("edge", spec(zone="1"))
+    operator.settle()
+    cluster.write_node("a", {"zone": "3"})
+    done = operator.settle()
+    assert [type(a) for a in done if not isinstance(a, ApplyStatus | PostEvent)] == [
+        EmptyNodeObject
+    ]
+    assert told(cluster, "a") == []
+    assert node_spec(cluster, "a")["revision"] == 2
+    assert condition(cluster, "Ready") == ("True", "NothingSelected")
+    assert condition(cluster, "Degraded") == ("True", "NothingSelected")
+
+
+def test_deletion_returns_when_live_nodes_say_so(cluster: ModelCluster, operator: Operator) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    run_agents(cluster)
+    operator.settle()
+    cluster.delete(REDIRECTS, "edge")
+    operator.settle()
+    assert told(cluster, "a") == told(cluster, "b") == []
+    assert condition(cluster, "Reconciling") == ("True", "Deleting")
+    run_agents(cluster, "a")
+    operator.settle()
+    assert redirect(cluster)["status"]["conditions"][0]["message"].endswith("to detach: b")
+    run_agents(cluster, "b")
+    operator.settle()
+    assert "edge" not in cluster.store[REDIRECTS.plural]
+
+
+def test_a_silent_node_does_not_hold_a_deletion(cluster: ModelCluster, operator: Operator) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    run_agents(cluster)
+    cluster.delete(REDIRECTS, "edge")
+    operator.settle()
+    run_agents(cluster, "a")
+    cluster.now += SILENCE - 1
+    operator.settle()
+    assert "edge" in cluster.store[REDIRECTS.plural]
+    cluster.now += 1
+    operator.settle()
+    assert "edge" not in cluster.store[REDIRECTS.plural]
+
+
+def test_a_node_that_is_gone_does_not_hold_a_deletion(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    run_agents(cluster)
+    cluster.delete(REDIRECTS, "edge")
+    operator.settle()
+    run_agents(cluster, "a")
+    cluster.delete(NODES, "b")
+    operator.settle()
+    assert "edge" not in cluster.store[REDIRECTS.plural]
+
+
+def test_a_silent_node_is_counted_and_holds_nothing_up(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    run_agents(cluster, "a")
+    operator.settle()
+    assert condition(cluster, "Ready")[0] == "Unknown"
+    cluster.now += SILENCE
+    operator.settle()
+    status = redirect(cluster)["status"]
+    assert condition(cluster, "Ready") == ("True", "Redirecting")
+    assert condition(cluster, "Degraded") == ("True", "NodeUnreachable")
+    assert status["nodes"]["unreachable"] == 1
+    assert [node["name"] for node in status["failingNodes"]] == ["b"]
+    cluster.write_redirect("edge", spec(priority=7))
+    operator.settle()
+    run_agents(cluster, "a")
+    operator.settle()
+    assert condition(cluster, "Ready")[0] == "True", "asking again must not count as an answer"
+    run_agents(cluster, "b")
+    operator.settle()
+    assert redirect(cluster)["status"]["nodes"] == {
+        "selected": 2,
+        "updated": 2,
+        "ready": 2,
+        "failed": 0,
+        "unreachable": 0,
+        "withoutInterface": 0,
+    }
+
+
+def test_nothing_is_green_while_nobody_answers(cluster: ModelCluster, operator: Operator) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    cluster.now += SILENCE
+    operator.settle()
+    assert condition(cluster, "Ready") == ("Unknown", "NodeUnreachable")
+
+
+def test_a_report_about_an_object_of_the_same_name_before_does_not_count(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.write_redirect("edge", spec(zone="1"))
+    operator.settle()
+    run_agents(cluster)
+    operator.settle()
+    del cluster.store[REDIRECTS.plural]["edge"]  # somebody took the finalizer away
+    cluster.write_redirect("edge", spec(zone="1"))
+    operator.settle()
+    assert condition(cluster, "Ready")[0] == "Unknown"
+
+
+def test_failing_nodes_speak_for_themselves(cluster: ModelCluster, operator: Operator) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    cluster.run_agent("a")
+    cluster.run_agent("b", {"edge": "Conflicted"})
+    operator.settle()
+    assert condition(cluster, "Ready") == ("False", "Conflicted")
+    assert condition(cluster, "Stalled") == ("True", "Conflicted")
+    failing = redirect(cluster)["status"]["failingNodes"]
+    assert failing == [{"name": "b", "reason": "Conflicted", "message": "Conflicted on eth0"}]
+
+
+def test_a_failure_that_is_tried_again_is_not_stalled(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    cluster.run_agent("a")
+    cluster.run_agent("b", {"edge": "Failed"})
+    operator.settle()
+    assert condition(cluster, "Stalled")[0] == "False"
+    assert condition(cluster, "Reconciling")[0] == "True"
+
+
+@pytest.mark.parametrize("state", ["Paused", "Detached"])
+def test_states_go_to_the_agent_and_are_said(
+    cluster: ModelCluster, operator: Operator, state: str
+) -> None:
+    cluster.write_redirect("edge", spec(state=state))
+    operator.settle()
+    for node in ("a", "b"):
+        assert node_spec(cluster, node)["redirects"][0]["spec"]["state"] == state
+        cluster.run_agent(node, {"edge": state})
+    operator.settle()
+    assert condition(cluster, "Ready") == ("True", state)
+
+
+def test_what_has_no_room_on_a_node_is_left_out_by_name(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    for number in range(9):
+        large = spec(priority=number)
+        large["rules"] = [rule(f"r{i}", sourceCIDRs=["10.0.0.0/8"] * 100) for i in range(98)]
+        cluster.write_redirect(f"large-{number}", large)
+    operator.settle()
+    run_agents(cluster)
+    operator.settle()
+    left = told(cluster, "a")
+    assert left == [f"large-{number}" for number in range(len(left))]
+    assert 5 < len(left) < 9
+    assert condition(cluster, "Stalled", "large-8") == ("True", "NodeObjectTooLarge")
+    assert condition(cluster, "Ready", "large-0")[0] == "True"
+    cluster.write_redirect("large-0", spec())
+    operator.settle()
+    run_agents(cluster)
+    operator.settle()
+    assert told(cluster, "a") == [
+        *(f"large-{number}" for number in range(1, len(left) + 1)),
+        "large-0",
+    ]
+
+
+def test_a_selector_of_a_newer_version_leaves_the_node_as_it_is(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    newer = spec(priority=7)
+    newer["nodeSelector"] = {"matchFields": [{"key": "metadata.name"}]}
+    cluster.write_redirect("edge", newer)
+    operator.settle()
+    assert [entry["generation"] for entry in node_spec(cluster, "a")["redirects"]] == [1]
+    assert condition(cluster, "Stalled") == ("True", "UnreadableSpec")
+
+
+def test_address_sets_of_a_node_are_named_for_its_agent(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    narrowed = spec(zone="1")
+    narrowed["rules"] = [rule("r", sourceAddressSets=[{"name": "bad"}, {"name": "worse"}])]
+    cluster.write_redirect("edge", narrowed)
+    operator.settle()
+    assert node_spec(cluster, "a")["addressSets"] == ["bad", "worse"]
+
+
+def test_the_node_object_follows_a_node_that_was_made_again(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    orphan = cluster.store[NODE_OBJECTS.plural]["a"]
+    cluster.delete(NODES, "a")
+    cluster.store[NODE_OBJECTS.plural]["a"] = orphan  # the garbage collector is slow
+    cluster.write_node("a", {})
+    operator.settle()
+    owners = cluster.store[NODE_OBJECTS.plural]["a"]["metadata"]["ownerReferences"]
+    assert [o["uid"] for o in owners] == [cluster.store[NODES.plural]["a"]["metadata"]["uid"]]
+
+
+def test_an_operator_with_old_caches_is_refused(cluster: ModelCluster, operator: Operator) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    cut_off = Operator(cluster)
+    cut_off.look()
+    cluster.write_redirect("edge", spec(priority=7))
+    operator.settle()
+    cut_off.fleet.mark(cut_off.fleet.everything())
+    cluster.write_node("a", {"zone": "9"})
+    cut_off.fleet.drop_redirect("edge")
+    refused = cut_off.act(cut_off.plan())
+    assert len([text for text in refused if "409" in text]) == 2
+    assert told(cluster, "a") == told(cluster, "b") == ["edge"]
+
+
+def test_events_are_posted_on_transitions_only(cluster: ModelCluster, operator: Operator) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    assert cluster.events == []
+    run_agents(cluster)
+    operator.settle()
+    run_agents(cluster)
+    operator.settle()
+    cluster.run_agent("b", {"edge": "Conflicted"})
+    operator.settle()
+    told_of = [(event["type"], event["reason"]) for event in cluster.events]
+    assert told_of == [
+        ("Normal", "Redirecting"),
+        ("Warning", "Conflicted"),
+    ]
+    assert cluster.events[0]["regarding"]["name"] == "edge"
