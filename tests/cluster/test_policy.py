@@ -1,0 +1,211 @@
+"""config/ as a whole on a real API server, and what the operator's token is good for."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster.cluster import ROOT, Cluster
+from tests.cluster.installed import PARTS, SYSTEM, install, operator_token
+from tests.cluster.waiting import until
+from tests.cluster.wire import GROUP, Answer, Wire
+from tests.unit.api.changes import example
+
+MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
+REDIRECTS = f"{GROUP}/xdpredirects"
+FINALIZER = "xdpredirect.io/cleanup"
+OTHERS = {"ValidatingAdmissionPolicy": 2, "ValidatingAdmissionPolicyBinding": 2, "Deployment": 1}
+
+
+@pytest.fixture(scope="module")
+def rendered(cluster: Cluster) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(cluster.kubectl("kustomize", str(ROOT / "config"))))
+
+
+@pytest.fixture(scope="module")
+def token(cluster: Cluster) -> str:
+    install(cluster)
+    return operator_token(cluster)
+
+
+@pytest.fixture
+def operator(cluster: Cluster, wire: Wire, token: str) -> Iterator[Wire]:
+    """Requests with the operator's token, beside an XdpRedirect called `edge`."""
+    made = Wire(cluster, token)
+    assert wire.create("xdpredirects", edge()).status == 201
+    until(lambda: patched(made, {"spec": {"priority": 7}}).status == 403, "the policy is in force")
+    yield made
+    wire.request("PATCH", f"{REDIRECTS}/edge", {"metadata": {"finalizers": None}}, MERGE)
+    assert wire.request("DELETE", f"{REDIRECTS}/edge").status == 200
+
+
+def edge() -> dict[str, Any]:
+    document = example("device.yaml")
+    document["metadata"] = {"name": "edge"}
+    return document
+
+
+def patched(wire: Wire, change: dict[str, Any]) -> Answer:
+    return wire.request("PATCH", f"{REDIRECTS}/edge", change, MERGE)
+
+
+def test_the_server_takes_everything(cluster: Cluster, rendered: list[dict[str, Any]]) -> None:
+    install(cluster)
+    said = cluster.kubectl("apply", "--server-side", "--dry-run=server", "-k", str(ROOT / "config"))
+    assert len(said.splitlines()) == len(rendered)
+    kinds = [document["kind"] for document in rendered]
+    assert kinds.count("CustomResourceDefinition") == len(list((ROOT / "crds").glob("*.yaml")))
+    assert {kind: kinds.count(kind) for kind in OTHERS} == OTHERS
+
+
+def test_every_file_is_part_of_it(rendered: list[dict[str, Any]]) -> None:
+    files = [p for p in (ROOT / "config").rglob("*.yaml") if p.name != "kustomization.yaml"]
+    wanted = {
+        (document["kind"], document["metadata"]["name"])
+        for path in [*files, *(ROOT / "crds").glob("*.yaml")]
+        for document in yaml.safe_load_all(path.read_text())
+    }
+    assert {(d["kind"], d["metadata"]["name"]) for d in rendered} == wanted
+    assert {path.parent.name for path in files} == {*PARTS, "operator"}
+
+
+def test_no_role_has_a_wildcard_or_a_secret(rendered: list[dict[str, Any]]) -> None:
+    roles = [d for d in rendered if d["kind"] in ("Role", "ClusterRole")]
+    assert len(roles) == 4
+    for role in roles:
+        for rule in role["rules"]:
+            assert "*" not in json.dumps(rule), role["metadata"]["name"]
+            assert not {"secrets", "pods", "configmaps"} & set(rule["resources"])
+            assert not {"escalate", "bind", "impersonate", "deletecollection"} & set(rule["verbs"])
+
+
+def test_the_expressions_have_no_type_errors(cluster: Cluster, token: str) -> None:
+    def checked() -> list[dict[str, Any]]:
+        found = json.loads(cluster.kubectl("get", "validatingadmissionpolicies", "-o", "json"))
+        ours = [i for i in found["items"] if i["metadata"]["name"].startswith("xdp-redirect")]
+        assert len(ours) == 2
+        return [i["status"] for i in ours if "observedGeneration" in i.get("status", {})]
+
+    until(lambda: len(checked()) == 2, "the controller has checked both policies")
+    for status in checked():
+        assert status["typeChecking"] == {}, status
+
+
+def test_the_operators_pods_hold_to_the_restricted_level(
+    cluster: Cluster, rendered: list[dict[str, Any]]
+) -> None:
+    (deployment,) = (d for d in rendered if d["kind"] == "Deployment")
+    template = deployment["spec"]["template"]
+    assert deployment["spec"]["replicas"] == 2
+    cluster.kubectl("create", "namespace", "restricted")
+    try:
+        level = "pod-security.kubernetes.io/enforce=restricted"
+        cluster.kubectl("label", "namespace", "restricted", level)
+        cluster.kubectl("create", "serviceaccount", "xdp-redirect-operator", "-n", "restricted")
+        pod = {"apiVersion": "v1", "kind": "Pod", **template}
+        pod["metadata"] = {"name": "operator", "namespace": "restricted"}
+        create = ("create", "--dry-run=server", "-f", "-")
+        assert "created" in cluster.kubectl(*create, input=json.dumps(pod))
+        # The level is in force: the same pod with one thing more is refused.
+        pod["spec"]["hostNetwork"] = True
+        refused = cluster.try_kubectl(create, input=json.dumps(pod))
+        assert 'violates PodSecurity "restricted:latest": host namespaces' in refused.stderr
+    finally:
+        cluster.kubectl("delete", "namespace", "restricted")
+
+
+def test_pods_of_agents_are_let_in(cluster: Cluster, token: str) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "agent", "namespace": SYSTEM},
+        "spec": {
+            "serviceAccountName": "xdp-redirect-agent",
+            "hostNetwork": True,
+            "containers": [
+                {
+                    "name": "agent",
+                    "image": "xdp-redirect-operator",
+                    "securityContext": {
+                        "capabilities": {"drop": ["ALL"], "add": ["BPF", "NET_ADMIN", "PERFMON"]}
+                    },
+                }
+            ],
+            "volumes": [{"name": "bpffs", "hostPath": {"path": "/sys/fs/bpf"}}],
+        },
+    }
+    create = ("create", "--dry-run=server", "-f", "-")
+    assert "created" in cluster.kubectl(*create, input=json.dumps(pod))
+
+
+def test_the_operator_sets_its_finalizer_and_no_spec(operator: Wire, wire: Wire) -> None:
+    assert patched(operator, {"metadata": {"finalizers": [FINALIZER]}}).status == 200
+    answer = patched(operator, {"spec": {"priority": 7}})
+    assert answer.status == 403
+    assert 'the operator must not change the spec of XdpRedirect "edge"' in answer.message
+    stored = wire.request("GET", f"{REDIRECTS}/edge").body
+    assert stored["metadata"]["finalizers"] == [FINALIZER]
+    assert (stored["spec"]["priority"], stored["metadata"]["generation"]) == (500, 1)
+    # Also when it lets go of an object that is being deleted.
+    assert wire.request("DELETE", f"{REDIRECTS}/edge").status == 200
+    assert patched(operator, {"metadata": {"finalizers": None}}).status == 200
+    assert wire.request("GET", f"{REDIRECTS}/edge").status == 404
+    assert wire.create("xdpredirects", edge()).status == 201
+
+
+def test_people_change_specs(operator: Wire, wire: Wire) -> None:
+    assert patched(wire, {"spec": {"priority": 7}}).status == 200
+
+
+def test_the_operator_writes_statuses(operator: Wire) -> None:
+    body = {
+        "apiVersion": "xdpredirect.io/v1alpha1",
+        "kind": "XdpRedirect",
+        "metadata": {"name": "edge"},
+        "status": {"observedGeneration": 1},
+    }
+    path = f"{REDIRECTS}/edge/status?fieldManager=xdpredirect-operator&force=true"
+    assert operator.request("PATCH", path, body, APPLY).status == 200
+
+
+THEFTS = {
+    "statuses of nodes": ("PATCH", f"{GROUP}/xdpredirectnodes/a/status"),
+    "address sets": ("PATCH", f"{GROUP}/xdpaddresssets/a"),
+    "an object of somebody": ("DELETE", f"{REDIRECTS}/edge"),
+    "an object more": ("POST", REDIRECTS),
+    "secrets": ("GET", "/api/v1/secrets"),
+    "pods": ("GET", f"/api/v1/namespaces/{SYSTEM}/pods"),
+    "a node": ("PATCH", "/api/v1/nodes/a"),
+    "the schemas": ("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"),
+    "daemon sets elsewhere": ("GET", "/apis/apps/v1/namespaces/kube-system/daemonsets"),
+    "leases elsewhere": ("GET", "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"),
+    "roles": ("GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles"),
+}
+
+
+@pytest.mark.parametrize("theft", THEFTS)
+def test_it_has_no_right_to_anything_else(operator: Wire, theft: str) -> None:
+    method, path = THEFTS[theft]
+    body: dict[str, Any] | None = None if method in ("GET", "DELETE") else {}
+    answer = operator.request(
+        method, path, body, MERGE if method == "PATCH" else "application/json"
+    )
+    assert answer.status == 403
+    assert f'User "system:serviceaccount:{SYSTEM}:xdp-redirect-operator" cannot' in answer.message
+
+
+NEEDS = {
+    "nodes": "/api/v1/nodes",
+    "its lease": f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/xdp-redirect-operator",
+    "its daemon set": f"/apis/apps/v1/namespaces/{SYSTEM}/daemonsets",
+    "redirects": REDIRECTS,
+    "node objects": f"{GROUP}/xdpredirectnodes",
+    "address sets": f"{GROUP}/xdpaddresssets",
+}
+
+
+@pytest.mark.parametrize("need", NEEDS)
+def test_it_reads_what_it_needs(operator: Wire, need: str) -> None:
+    assert operator.request("GET", NEEDS[need]).status in (200, 404)
