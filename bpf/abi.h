@@ -79,6 +79,13 @@ struct loss_key {
 	__u32 error; /* errno */
 };
 
+/* Slot of a per-CPU array that belongs to the cause that came first, for good; 0: it is free. */
+struct loss_slot {
+	__u64 packets;
+	struct loss_key key;
+	__u32 unused;
+};
+
 enum {
 	EVENT_REDIRECT_ERR = 1,
 	EVENT_EXCEPTION = 2,

@@ -13,7 +13,7 @@ from xdpredirect.api.load import load_text
 from xdpredirect.host import Link
 from xdpredirect.kernel.host import observe_host
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 def intercept(agent: MachineAgent, skips: Callable[[Action], bool]) -> None:

@@ -43,16 +43,13 @@ def netns_of(host: Host) -> int:
 
 
 @contextmanager
-def monitored(directory: Path, netns: int | None) -> Iterator[Map]:
-    """The drop monitor, pinned in a new directory of a bpffs; yields its map of losses."""
+def monitored(directory: Path, netns: int | None) -> Iterator[tuple[Map, Map]]:
+    """The drop monitor, pinned in a new directory of a bpffs; yields what `read_losses` reads."""
     directory.mkdir()
     try:
         install(directory, Compiler("/usr/bin/python3", CACHE), SOURCES, netns)
-        losses = open_map(directory / "losses")
-        try:
-            yield losses
-        finally:
-            losses.close()
+        with open_map(directory / "losses") as losses, open_map(directory / "slots") as slots:
+            yield losses, slots
     finally:
         for path in directory.iterdir():
             path.unlink()
@@ -140,7 +137,7 @@ class Scene:
     def counted(self) -> dict[LossKey, int]:
         """What the monitor has counted so far, without CPU maps of others: their events name no
         device, so the monitor cannot tell whose host they are from."""
-        found = read_losses(self.losses)
+        found = read_losses(*self.losses)
         return {
             key: n for key, n in found.items() if key.event < CPU_EVENTS or key.map in self.maps
         }

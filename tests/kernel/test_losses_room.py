@@ -10,19 +10,30 @@ from tests.kernel.switch import Switch, switch
 from tests.kernel.test_losses_status import FRAMES, TO_P1, N
 from xdpredirect.agent.rates import Look, interval
 from xdpredirect.agent.report import Report
-from xdpredirect.datapath.abi import Event, LossKey
+from xdpredirect.datapath.abi import U32, Event, LossKey
 from xdpredirect.kernel.maps import Map, open_map
-from xdpredirect.kernel.tracer import CAUSES, KEY, read_losses
+from xdpredirect.kernel.tracer import CAUSES, KEY, SLOT, SLOTS, read_losses
 
 CPU, QSIZE = 1, 64
 
 
 @contextmanager
-def losses_map(s: Switch) -> Iterator[Map]:
-    """The map of causes of the installed monitor."""
+def losses_maps(s: Switch) -> Iterator[tuple[Map, Map]]:
+    """The causes of the installed monitor: those that share a map and those with a slot."""
     (path,) = (s.settings.bpffs / "monitor").glob("*/losses")
-    with open_map(path) as opened:
-        yield opened
+    with open_map(path) as losses, open_map(path.with_name("slots")) as slots:
+        yield losses, slots
+
+
+def fill(losses: Map, slots: Map) -> None:
+    """Leave no room for another cause."""
+    value = (1).to_bytes(8, "little").ljust(losses.value_octets, b"\0")
+    for number in range(CAUSES):
+        key = LossKey(Event.REDIRECT_ERR, 1 << 30, 0, number, 1 << 30, 0, 1)
+        losses.put(KEY.pack(*key), value)
+    taken = SLOT.pack(1, Event.REDIRECT_ERR, 1 << 30, 0, CAUSES, 1 << 30, 0, 1)
+    for number in range(SLOTS.max_entries):
+        slots.put(U32.pack(number), taken * (slots.value_octets // SLOT.size))
 
 
 def report(s: Switch) -> Report:
@@ -39,11 +50,8 @@ def incomplete(found: Report) -> list[str]:
 def test_a_full_map_is_said_and_its_frames_are_counted(lab: Lab) -> None:
     with switch(lab, "Native") as s:
         s.apply(TO_P1)
-        with losses_map(s) as losses:
-            value = (1).to_bytes(8, "little").ljust(losses.value_octets, b"\0")
-            for number in range(CAUSES):
-                key = LossKey(Event.REDIRECT_ERR, 1 << 30, 0, number, 1 << 30, 0, 1)
-                losses.put(KEY.pack(*key), value)
+        with losses_maps(s) as maps:
+            fill(*maps)
         s.dut.ip("link", "set", "p1", "down")
         before = report(s)
         s.far["in"].send(FRAMES)
@@ -88,11 +96,11 @@ def test_cpu_maps_of_others_do_not_stay_in_the_map(lab: Lab) -> None:
         other.run(redirect_map(cpus.fd, CPU))
         with monopoly(CPU):
             other.source.send([other.frame()] * N)
-        with losses_map(s) as losses:
-            counted = read_losses(losses)
+        with losses_maps(s) as maps:
+            counted = read_losses(*maps)
             key = LossKey(Event.CPUMAP_ENQUEUE, 0, id_of(cpus), 0, 0, CPU, 0)
             assert counted[key] == N - QSIZE
             s.converge()
-            assert read_losses(losses) == {k: n for k, n in counted.items() if k != key}
+            assert read_losses(*maps) == {k: n for k, n in counted.items() if k != key}
         (loss,) = report(s).objects[0].losses
         assert (loss.reason, loss.packets) == ("TargetDown", N)

@@ -124,7 +124,7 @@ def observed(scene: Scene, path: Path) -> Run:
                 frame[OCTET] = octet
                 scene.source.send([bytes(frame)] * number)
             scene.dut.run(["sleep", "0.3"])
-        all_losses = read_losses(everything)
+        all_losses = read_losses(*everything)
     added = {key: n - before.get(key, 0) for key, n in scene.counted().items()}
     probes = {name.rpartition(":")[2]: n for name, n in counts.maps.get("@cnt", {}).items()}
     return Run(probes, errors.maps, script(path), added, all_losses)

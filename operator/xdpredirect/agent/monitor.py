@@ -27,7 +27,15 @@ from xdpredirect.host import Host
 from xdpredirect.kernel.bpf import ENOENT
 from xdpredirect.kernel.compile import Compiler
 from xdpredirect.kernel.maps import map_id, pinned_map, type_of_map
-from xdpredirect.kernel.tracer import KEY, LOSSES, OVERFLOW, TRACEPOINTS, install, read_losses
+from xdpredirect.kernel.tracer import (
+    KEY,
+    LOSSES,
+    OVERFLOW,
+    SLOTS,
+    TRACEPOINTS,
+    install,
+    read_losses,
+)
 
 RETRY_SECONDS = 60.0
 _CPU_EVENTS = (Event.CPUMAP_ENQUEUE, Event.CPUMAP_KTHREAD, Event.CPUMAP_PROGRAM)
@@ -180,7 +188,8 @@ def _counts(directory: Path | None) -> tuple[str, dict[LossKey, int]]:
     try:
         with pinned_map(directory / LOSSES.name) as losses:
             boot = _BOOT.read_text().strip()
-            counts = read_losses(losses)
+            with pinned_map(directory / SLOTS.name) as slots:
+                counts = read_losses(losses, slots)
             with pinned_map(directory / OVERFLOW.name) as overflow:
                 (unlisted,) = U64.unpack(overflow.get(bytes(4)) or bytes(8))
             if unlisted:

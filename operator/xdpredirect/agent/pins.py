@@ -1,7 +1,7 @@
 """Where things are pinned. Pure paths; bpffs refuses names with a dot, so they are escaped.
 
 <bpffs>/owner                            which network namespace this directory serves
-<bpffs>/monitor/<digest>/...           drop monitor: links, and its maps losses and overflow
+<bpffs>/monitor/<digest>/...           drop monitor: links, and its maps losses, slots and overflow
 <bpffs>/pass/<ifindex>                   link of a pass program that `prepare` attached
 <bpffs>/interfaces/<name>/link           attachment of the running program
 <bpffs>/interfaces/<name>/counters       per-CPU counters, kept across programs

@@ -23,6 +23,9 @@ from xdpredirect.kernel.programs import load_traced
 KEY = struct.Struct("=IIIIIII")
 CAUSES = 16384
 LOSSES = MapSpec("losses", MapType.PERCPU_HASH, KEY.size, 8, CAUSES, NO_PREALLOC)
+SLOT = struct.Struct("=QIIIIIII4x")
+SLOTS = MapSpec("slots", MapType.PERCPU_ARRAY, 4, SLOT.size, 64)
+"""Counts of causes that were the first to come to a slot; all others are in LOSSES."""
 OVERFLOW = MapSpec("overflow", MapType.ARRAY, 4, 8, 1)
 TRACEPOINTS = (
     "xdp_redirect_err",
@@ -33,7 +36,7 @@ TRACEPOINTS = (
     "xdp_cpumap_kthread",
 )
 __all__ = ["LossKey", "install", "read_losses"]
-_LOSSES_NUMBER, _OVERFLOW_NUMBER = 1, 2
+_LOSSES_NUMBER, _OVERFLOW_NUMBER, _SLOTS_NUMBER = 1, 2, 3
 _RAW_TP = 23
 _CAST = "bpf_rdonly_cast"
 _CAST_NUMBER = 0x7F00
@@ -46,6 +49,8 @@ def config(btf: Btf, netns: int | None) -> str:
     defines = {
         "MAP_LOSSES": MAP_NUMBER_BASE + _LOSSES_NUMBER,
         "MAP_OVERFLOW": MAP_NUMBER_BASE + _OVERFLOW_NUMBER,
+        "MAP_SLOTS": MAP_NUMBER_BASE + _SLOTS_NUMBER,
+        "LOSS_SLOTS": SLOTS.max_entries,
         "NET_DEVICE_IFINDEX": btf.offset("net_device", "ifindex"),
         "NET_DEVICE_NET": btf.offset("net_device", "nd_net"),
         "NET_INUM": btf.offset("net", "ns", "inum"),
@@ -76,8 +81,16 @@ def install(
     names = tuple(name for name in TRACEPOINTS if name in there)
     source = flatten("drop_monitor.c", {**sources, "config.h": config(btf, netns)})
     code = compiler.functions(source, names)
-    with create_map(LOSSES) as losses, create_map(OVERFLOW) as overflow:
-        fds = {_LOSSES_NUMBER: losses.fd, _OVERFLOW_NUMBER: overflow.fd}
+    with (
+        create_map(LOSSES) as losses,
+        create_map(OVERFLOW) as overflow,
+        create_map(SLOTS) as slots,
+    ):
+        fds = {
+            _LOSSES_NUMBER: losses.fd,
+            _OVERFLOW_NUMBER: overflow.fd,
+            _SLOTS_NUMBER: slots.fd,
+        }
         for name in names:
             ready = name_kfunc(relocate(code[name], fds), btf.function(_CAST))
             program = load_traced(name, ready, there[name])
@@ -86,6 +99,7 @@ def install(
             finally:
                 os.close(program)
         pin(overflow.fd, directory / OVERFLOW.name)
+        pin(slots.fd, directory / SLOTS.name)
         pin(losses.fd, directory / LOSSES.name)
     return names
 
@@ -116,9 +130,14 @@ def _attach(program: int, path: Path) -> None:
         os.close(link)
 
 
-def read_losses(losses: Map) -> dict[LossKey, int]:
+def read_losses(losses: Map, slots: Map) -> dict[LossKey, int]:
     """Frames lost since the monitor was installed, by cause, summed over CPUs."""
     packed_keys, packed_values = losses.packed_items()
     values = struct.Struct(f"={losses.value_octets // 8}Q").iter_unpack(packed_values)
     keys = map(LossKey._make, KEY.iter_unpack(packed_keys))
-    return dict(zip(keys, map(sum, values), strict=True))
+    found = dict(zip(keys, map(sum, values), strict=True))
+    for packets, *fields in SLOT.iter_unpack(slots.packed_items()[1]):
+        if packets:
+            key = LossKey._make(fields)
+            found[key] = found.get(key, 0) + packets
+    return found

@@ -37,7 +37,7 @@ def structures(name: str, **sizes: int) -> dict[str, type[ctypes.Structure]]:
     for struct_name, body in re.findall(r"struct (\w+) \{(.*?)\};", text(name), re.DOTALL):
         fields: list[tuple[str, Any]] = []
         for kind, field, length in re.findall(r"(\w+) (\w+)(?:\[(\w+)\])?;", body):
-            octets: Any = TYPES[kind]
+            octets: Any = TYPES.get(kind) or found[kind]
             if length:
                 octets = octets * int(sizes.get(length, 0) or length)
             fields.append((field, octets))
@@ -59,9 +59,9 @@ NUMBERS = constants("abi.h")
 def test_header_is_read_whole() -> None:
     assert set(C) == {
         *("counter", "rewrite", "egress_key", "lpm4_key", "lpm6_key", "upper_key", "lower"),
-        "loss_key",
+        *("loss_key", "loss_slot"),
     }
-    assert text("abi.h").count("struct ") == len(C)
+    assert len(re.findall(r"struct \w+ \{", text("abi.h"))) == len(C)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,12 @@ def test_structure(name: str, packing: struct.Struct, fields: str) -> None:
         octets[descriptor.offset : descriptor.offset + descriptor.size] = b"\1" * descriptor.size
         unpacked = packing.unpack(bytes(octets))
         assert [i for i, value in enumerate(unpacked) if value != zeros[i]] == [position]
+
+
+def test_a_slot_of_losses_is_a_count_and_its_key() -> None:
+    key = bytes(range(tracer.KEY.size))
+    slot = C["loss_slot"](packets=7, key=C["loss_key"].from_buffer_copy(key))
+    assert tracer.SLOT.unpack(bytes(slot)) == (7, *tracer.KEY.unpack(key))
 
 
 @pytest.mark.parametrize(("name", "octets"), [("lpm4_key", 4), ("lpm6_key", 16)])
