@@ -4,12 +4,14 @@ with Cluster() as cluster:
     cluster.kubectl("get", "nodes")
 """
 
+import json
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from tests.cluster.binaries.families import path
 from tests.cluster.control_plane import ControlPlane
@@ -104,6 +106,11 @@ class Cluster:
         self.kubectl("apply", "--server-side", "-f", str(crds))
         self._kinds = tuple(f"{file.stem}.{GROUP}" for file in sorted(crds.glob("*.yaml")))
         self._await_kinds()
+
+    def create(self, documents: Sequence[Mapping[str, Any]]) -> None:
+        """Creates objects of any kind; KubectlError names the first that was refused."""
+        items = {"apiVersion": "v1", "kind": "List", "items": list(documents)}
+        self.kubectl("create", "-f", "-", input=json.dumps(items))
 
     def token_for(self, service_account: str, namespace: str, pod: str = "") -> str:
         """A real token of a service account; bound to a pod, it also names the pod's node."""

@@ -8,6 +8,9 @@ from contextlib import ExitStack
 import pytest
 
 from tests.cluster.cluster import Cluster
+from tests.cluster.installed import install
+from tests.cluster.kwok import Kwok
+from tests.cluster.nodes import Nodes
 from tests.cluster.wire import Wire
 from tests.kernel.conftest import TURN
 from tests.kernel.lab import Lab, residue
@@ -24,6 +27,19 @@ def cluster() -> Iterator[Cluster]:
     sweep()
     with Cluster() as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def installed(cluster: Cluster) -> Cluster:
+    """The same cluster with namespace, roles and policies of config/."""
+    install(cluster)
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def kwok(cluster: Cluster) -> Kwok:
+    """Simulated kubelets for the rest of the run."""
+    return Kwok(cluster)
 
 
 @pytest.fixture(autouse=True)
@@ -58,3 +74,13 @@ def lab(_no_residue: None) -> Iterator[Lab]:
     """Hosts and wires of one test."""
     with Lab() as made:
         yield made
+
+
+@pytest.fixture
+def nodes(installed: Cluster, kwok: Kwok, lab: Lab) -> Iterator[Nodes]:
+    """Namespace nodes of one test, on which real agents run."""
+    made = Nodes(kwok, lab)
+    try:
+        yield made
+    finally:
+        made.close()

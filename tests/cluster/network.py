@@ -19,6 +19,7 @@ RANGE = ipaddress.ip_network("198.18.0.0/15")
 PREFIX_LENGTH = 20
 TURN = Path("/run/xdpredirect-cluster.lock")
 BRIDGE = "br0"
+MAC = "02:00:00:00:ff:01"
 UPLINK = "mgmt0"
 
 
@@ -29,7 +30,9 @@ class Network:
         self.control = lab.host("control")
         self._root_port = self.control.netns.removesuffix("-control")
         self._numbers = itertools.count(1)
-        self.control.ip("link", "add", BRIDGE, "type", "bridge")
+        # Given, because a bridge otherwise takes the lowest of its ports': neighbours would lose it
+        # when a node goes.
+        self.control.ip("link", "add", BRIDGE, "address", MAC, "type", "bridge")
         self.control.ip("link", "set", BRIDGE, "addrgenmode", "none", "up")
         with TURN.open("w") as turn:
             # Until the address is set another run would take the same subnet.
