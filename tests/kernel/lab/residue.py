@@ -75,7 +75,8 @@ def _difference(before: Snapshot, now: Snapshot, spare: Container[int]) -> list[
     bpf = now.bpf - before.bpf
     if bpf:
         held = _held_by_others()
-        bpf = frozenset(item for item in bpf if (item.kind, item.id) not in held)
+        # Looked at again: another process may have had it open until just now.
+        bpf = bpf_ids.objects() & {item for item in bpf if (item.kind, item.id) not in held}
     children = [(pid, name) for pid, name in now.children - before.children if pid not in spare]
     return [
         *(str(item) for item in sorted(bpf)),
