@@ -27,7 +27,7 @@ begun=$SECONDS
 finish() {
 	local rc=$?
 	# Only our own mounts end here: the namespace is private.
-	findmnt --raw --noheadings --output TARGET | grep "^$root/" | sort -r | xargs -r umount --lazy || true
+	findmnt --raw --noheadings --output TARGET | grep "^$root\(/\|\$\)" | sort -r | xargs -r umount --lazy || true
 	if [ "${PROVE_KEEP:-}" = 1 ]; then
 		printf 'prove-fresh: kept %s\n' "$root"
 	else
@@ -81,6 +81,8 @@ make_tree() {
 }
 
 mount_kernel() {
+	# As on a real machine, / is a mount point: unshare --mount wants to change how it propagates.
+	mount --bind "$root" "$root"
 	mount -t proc proc "$root/proc"
 	mount -t sysfs sysfs "$root/sys"
 	mount -t bpf bpf "$root/sys/fs/bpf"

@@ -1,6 +1,7 @@
 """Rules for every suite: how Hypothesis searches, and that CI knows no skipped test."""
 
 import os
+import signal
 from collections.abc import Generator
 
 import hypothesis
@@ -8,6 +9,9 @@ import pytest
 
 hypothesis.settings.register_profile("default", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("default")
+
+# A shell that runs us in the background has us ignore it, and so would every process we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _in_ci() -> bool:
