@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.cluster.cluster import Cluster
 from tests.cluster.waiting import until
 from tests.cluster.wire import GROUP, Answer, Wire
+from tests.spec.generate import random_object
 from tests.unit.api.changes import example
 from tests.unit.api.test_node_size import LARGEST
 from xdpredirect.api.node import NodeRedirect, NodeSpec, decode_node, encode_spec
@@ -180,6 +182,19 @@ def test_operator_and_agent_apply_without_churn(wire: Wire) -> None:
         assert applied(wire, f"{path}/status", status, AGENT).status == 200
     assert version(wire, path) == before
     assert managers(wire, path) == {(OPERATOR, ""), (AGENT, "status")}
+
+
+@pytest.mark.parametrize("chunk", range(2))
+def test_the_server_leaves_nothing_out_of_a_node_object(wire: Wire, chunk: int) -> None:
+    for seed in range(chunk, 24, 2):
+        written = {**random_object(Random(seed)), "metadata": {"name": "edge"}}
+        judged = wire.judge("xdpredirects", written)
+        assert judged.status == 201, (seed, judged.message)
+        spec: dict[str, Any] = judged.body["spec"]
+        wanted = node_spec({k: v for k, v in spec.items() if k != "nodeSelector"})
+        answer = wire.judge("xdpredirectnodes", of_kind("XdpRedirectNode", NODE, spec=wanted))
+        assert answer.status == 201, (seed, answer.message)
+        assert answer.body["spec"] == wanted, seed
 
 
 def test_an_emptied_spec_is_stored_as_one(wire: Wire) -> None:

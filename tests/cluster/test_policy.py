@@ -73,12 +73,42 @@ def test_every_file_is_part_of_it(rendered: list[dict[str, Any]]) -> None:
 
 def test_no_role_has_a_wildcard_or_a_secret(rendered: list[dict[str, Any]]) -> None:
     roles = [d for d in rendered if d["kind"] in ("Role", "ClusterRole")]
-    assert len(roles) == 4
+    assert len(roles) == 6
     for role in roles:
         for rule in role["rules"]:
             assert "*" not in json.dumps(rule), role["metadata"]["name"]
             assert not {"secrets", "pods", "configmaps"} & set(rule["resources"])
             assert not {"escalate", "bind", "impersonate", "deletecollection"} & set(rule["verbs"])
+
+
+def test_who_may_view_a_cluster_may_view_our_objects(cluster: Cluster, token: str) -> None:
+    """And nobody who may only edit one redirects frames; that is a role of its own."""
+    for role in ("view", "edit", "admin", "xdp-redirect-editor"):
+        cluster.kubectl("create", "clusterrolebinding", f"to-{role}", f"--user={role}",
+                        f"--clusterrole={role}")  # fmt: skip
+    try:
+        until(lambda: may(cluster, "view", "get", "xdpredirects"), "roles are aggregated")
+        assert {user: writes(cluster, user) for user in ("view", "edit", "admin")} == {
+            "view": set(), "edit": set(), "admin": set()
+        }  # fmt: skip
+        assert writes(cluster, "xdp-redirect-editor") == {"xdpredirects", "xdpaddresssets"}
+    finally:
+        names = [f"to-{role}" for role in ("view", "edit", "admin", "xdp-redirect-editor")]
+        cluster.kubectl("delete", "clusterrolebinding", *names)
+
+
+def may(cluster: Cluster, user: str, verb: str, resource: str) -> bool:
+    plural, _, sub = resource.partition("/")
+    asked = ["auth", "can-i", verb, f"{plural}.xdpredirect.io", f"--as={user}"]
+    if sub:
+        asked.append(f"--subresource={sub}")
+    return cluster.try_kubectl(asked).stdout.startswith("yes")
+
+
+def writes(cluster: Cluster, user: str) -> set[str]:
+    kinds = ("xdpredirects", "xdpaddresssets", "xdpredirectnodes", "xdpredirects/status")
+    verbs = ("create", "patch")
+    return {kind for kind in kinds if any(may(cluster, user, verb, kind) for verb in verbs)}
 
 
 def test_the_expressions_have_no_type_errors(cluster: Cluster, token: str) -> None:
