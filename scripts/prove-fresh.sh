@@ -13,10 +13,10 @@ targets=("${@:-}")
 [ -n "${targets[0]}" ] || targets=(setup test demo)
 [ "$(id -u)" -eq 0 ] || { echo "prove-fresh: needs root" >&2; exit 1; }
 
-# Mounts and processes live in namespaces of their own: whatever happens, the kernel undoes them.
+# Mounts live in a namespace of their own: whatever happens, the kernel undoes them. Processes do not,
+# since the tests have to see who else on the machine holds BPF objects.
 if [ "${PROVE_INSIDE:-}" != 1 ]; then
-	exec env PROVE_INSIDE=1 unshare --mount --pid --fork --kill-child --mount-proc \
-		"scripts/$(basename "$0")" "$suite" "${targets[@]}"
+	exec env PROVE_INSIDE=1 unshare --mount "scripts/$(basename "$0")" "$suite" "${targets[@]}"
 fi
 
 root=$(mktemp -d "${PROVE_DIR:-/var/tmp}/xdpredirect-$suite.XXXXXX")
@@ -24,8 +24,19 @@ root=$(mktemp -d "${PROVE_DIR:-/var/tmp}/xdpredirect-$suite.XXXXXX")
 chmod 755 "$root"
 begun=$SECONDS
 
+# What still runs in the tree, and nowhere else.
+end_processes() {
+	local process
+	for process in /proc/[0-9]*; do
+		if [ "$(readlink "$process/root")" = "$root" ]; then
+			kill -9 "${process#/proc/}" || true
+		fi
+	done 2>/dev/null
+}
+
 finish() {
 	local rc=$?
+	end_processes
 	# Only our own mounts end here: the namespace is private.
 	findmnt --raw --noheadings --output TARGET | grep "^$root\(/\|\$\)" | sort -r | xargs -r umount --lazy || true
 	if [ "${PROVE_KEEP:-}" = 1 ]; then
