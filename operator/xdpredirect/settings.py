@@ -5,6 +5,7 @@ given a `Settings`.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,8 @@ class Settings:
     """Objects, the copies that were applied last, compiled programs, the lock and status.json."""
 
     files: Path = Path("/var/lib/xdpredirect/objects")
-    """Directory of wanted objects. `read` makes it `<state_dir>/objects` unless it is given."""
+    """Directory of wanted objects. `read` makes it `<state_dir>/objects` unless it is given, and
+    `<state_dir>/node` where the API server says what is wanted."""
 
     compiler_python: str = "/usr/bin/python3"
     """Interpreter that can import bcc (Debian's python3-bpfcc belongs to /usr/bin/python3)."""
@@ -34,6 +36,24 @@ class Settings:
 
     attach: str = "link"
     """`link`: pinned bpf_link. `netlink`: IFLA_XDP, for kernels or tools that know no links."""
+
+    node: str = ""
+    """Name of the node whose XdpRedirectNode the agent follows; empty: it follows `files`."""
+
+    kubeconfig: Path | None = None
+    """How to reach the API server; None: as a pod does."""
+
+    namespace: str = "xdp-redirect-system"
+    """Of the operator: its lease and the agents' DaemonSet are there."""
+
+    probes: str = ":8080"
+    """Where the operator answers /healthz and /readyz: address and port."""
+
+    silence_seconds: float = 60.0
+    """A node that leaves a change unanswered for so long holds up neither Ready nor a deletion."""
+
+    agents: Path | None = None
+    """What the agents' DaemonSet is to be; None: the operator makes none."""
 
     resync_seconds: float = 30.0
     """The agent looks at everything this often even when nothing was announced."""
@@ -75,6 +95,18 @@ OPTIONS = (
     ),
     Option("node_labels", "--node-labels", "K=V,...", "none", "labels for nodeSelector"),
     Option("attach", "--attach", "link|netlink", "link", "how programs are attached"),
+    Option("node", "--node", "NAME", "none", "follow the cluster's object of this node instead"),
+    Option("kubeconfig", "--kubeconfig", "FILE", "in-cluster", "how to reach the API server"),
+    Option("namespace", "--namespace", "NAME", "xdp-redirect-system", "lease and agents are there"),
+    Option("probes", "--probes", "ADDRESS:PORT", ":8080", "where /healthz and /readyz answer"),
+    Option(
+        "silence_seconds",
+        "--silence-seconds",
+        "SECONDS",
+        "60",
+        "a node that answers nothing for so long holds nothing up",
+    ),
+    Option("agents", "--agents", "FILE", "none", "what the DaemonSet of the agents is to be"),
     Option("resync_seconds", "--resync-seconds", "SECONDS", "30", "agent: look at all this often"),
     Option("log", "--log", "text|json", "text", "format of the log on standard error"),
 )
@@ -100,9 +132,11 @@ def read(given: Mapping[str, str], environ: Mapping[str, str] | None = None) -> 
             problems.append(f"{name}: {error}")
     if problems:
         raise InvalidInput(tuple(problems))
+    if values.get("node") and "files" in values:
+        raise InvalidInput(("--node and --files: give one of them, where the objects come from",))
     state_dir = values.get("state_dir", Settings().state_dir)
     assert isinstance(state_dir, Path)
-    values.setdefault("files", state_dir / "objects")
+    values.setdefault("files", state_dir / ("node" if values.get("node") else "objects"))
     return Settings(**values)  # type: ignore[arg-type]
 
 
@@ -114,6 +148,12 @@ def service_address(environ: Mapping[str, str] | None = None) -> str:
     if not host:
         return ""
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
+def this_pod(environ: Mapping[str, str] | None = None) -> str:
+    """Name of the pod that this process runs in; empty outside of one."""
+    source = os.environ if environ is None else environ
+    return source.get("POD_NAME", "")
 
 
 def labels(text: str) -> tuple[tuple[str, str], ...]:
@@ -128,11 +168,24 @@ def labels(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found.items()))
 
 
-def _directory(text: str) -> Path:
+def _path(text: str) -> Path:
     path = Path(text)
     if not path.is_absolute():
         path = Path.cwd() / path
     return Path(os.path.normpath(path))
+
+
+def _node_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", text):
+        raise ValueError(f"{text!r} is no name of a node; write it as `kubectl get nodes` does")
+    return text
+
+
+def _address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{text!r} is no address; write such as :8080 or 127.0.0.1:8080")
+    return f"{host}:{port}"
 
 
 def _seconds(text: str) -> float:
@@ -155,12 +208,18 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 
 _PARSERS: dict[str, Callable[[str], object]] = {
-    "bpffs": _directory,
-    "state_dir": _directory,
-    "files": _directory,
+    "bpffs": _path,
+    "state_dir": _path,
+    "files": _path,
     "compiler_python": str,
     "node_labels": labels,
     "attach": _one_of("link", "netlink"),
+    "node": _node_name,
+    "kubeconfig": _path,
+    "namespace": _node_name,
+    "probes": _address,
+    "silence_seconds": _seconds,
+    "agents": _path,
     "resync_seconds": _seconds,
     "log": _one_of("text", "json"),
 }

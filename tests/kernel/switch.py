@@ -21,7 +21,8 @@ from tests.kernel.lab import Counter, Host, Lab, Port
 from tests.kernel.loaded import CACHE
 from tests.spec.frames import Tag, ethernet, ip4
 from xdpredirect.agent.lock import hold
-from xdpredirect.agent.machine import MachineAgent, Outcome
+from xdpredirect.agent.machine import MachineAgent
+from xdpredirect.agent.outcome import Outcome
 from xdpredirect.agent.report import InterfaceReport, RuleCounters
 from xdpredirect.api.load import load_text
 from xdpredirect.host import XdpMode

@@ -10,7 +10,7 @@ from tests.kernel.bytecode import XDP_PASS, attached, verdict
 from tests.kernel.lab import Lab, Port, send
 from tests.kernel.lifecycle import links, received, until, want
 from tests.kernel.switch import CATCH_ALL, Switch, redirect, rule, switch, udp
-from xdpredirect.agent.machine import Outcome
+from xdpredirect.agent.outcome import Outcome
 from xdpredirect.kernel.attach import set_xdp
 from xdpredirect.kernel.programs import AttachType, load_program
 

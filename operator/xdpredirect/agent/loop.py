@@ -1,7 +1,7 @@
 """The agent's life: one pass now, one after every change, one now and then.
 
-Called by the commands. `run_agent` follows a directory of objects and the kernel's own events
-until SIGTERM, which leaves the datapath as it is.
+Called by the commands. `run_agent` follows a directory of objects, or the cluster's object of this
+node, and the kernel's own events until SIGTERM, which leaves the datapath as it is.
 """
 
 import logging
@@ -12,8 +12,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Protocol
 
-from xdpredirect.agent.machine import MachineAgent, Outcome
+from xdpredirect.agent.machine import MachineAgent
+from xdpredirect.agent.outcome import Outcome
 from xdpredirect.agent.report import Report
 from xdpredirect.errors import XdpRedirectError
 from xdpredirect.kernel.inotify import DirectoryWatch
@@ -35,25 +37,72 @@ def observe_report(settings: Settings) -> Report:
     return MachineAgent(settings).observe_report()
 
 
+class Source(Protocol):
+    """Where it is written what is wanted, and who wants to know what came of it."""
+
+    def fileno(self) -> int:
+        """Readable when there is news."""
+        ...
+
+    def drain(self) -> bool:
+        """Take the news; whether there was any."""
+        ...
+
+    def take(self) -> bool:
+        """Make the agent's files say what is wanted; False when no pass may be made yet."""
+        ...
+
+    def report(self, outcome: Outcome) -> None:
+        """What a pass did."""
+        ...
+
+    def failed(self, words: str) -> None:
+        """Why a pass could not be made."""
+        ...
+
+
+class _Files(DirectoryWatch):
+    """The directory is the source; its status is in status.json, which every source has."""
+
+    def take(self) -> bool:
+        return True
+
+    def report(self, outcome: Outcome) -> None:
+        pass
+
+    def failed(self, words: str) -> None:
+        pass
+
+
 def run_agent(settings: Settings) -> int:
     """Keep the machine converged until SIGTERM or SIGINT. Returns the exit code."""
-    agent = MachineAgent(settings)
     settings.files.mkdir(parents=True, exist_ok=True)
+    if not settings.node:
+        log.info("following %s", settings.files)
+        with _Files(settings.files) as files:
+            return _follow(settings, files)
+    from xdpredirect.agent.node_source import cluster_source  # noqa: PLC0415 - urllib3 and TLS
+
+    log.info("following XdpRedirectNode %s", settings.node)
+    with cluster_source(settings) as node:
+        return _follow(settings, node)
+
+
+def _follow(settings: Settings, source: Source) -> int:
+    agent = MachineAgent(settings)
     with (
         LinkWatch() as links,
-        DirectoryWatch(settings.files) as files,
         _stop_signal() as stop,
         selectors.DefaultSelector() as waiting,
     ):
-        for source in (*links.filenos(), files.fileno(), stop.fileno()):
-            waiting.register(source, selectors.EVENT_READ)
-        log.info("following %s", settings.files)
+        for descriptor in (*links.filenos(), source.fileno(), stop.fileno()):
+            waiting.register(descriptor, selectors.EVENT_READ)
         while True:
-            _pass(agent, settings)
+            _pass(agent, settings, source)
             if _wait(waiting, stop, settings.resync_seconds):
                 log.info("stopping; the datapath stays")
                 return 0
-            _settle(waiting, stop, links, files)
+            _settle(waiting, stop, links, source)
 
 
 def _wait(waiting: selectors.BaseSelector, stop: socket.socket, seconds: float) -> bool:
@@ -62,28 +111,30 @@ def _wait(waiting: selectors.BaseSelector, stop: socket.socket, seconds: float) 
 
 
 def _settle(
-    waiting: selectors.BaseSelector, stop: socket.socket, links: LinkWatch, files: DirectoryWatch
+    waiting: selectors.BaseSelector, stop: socket.socket, links: LinkWatch, source: Source
 ) -> None:
     """Take what has happened until it is quiet, at most a second long."""
     deadline = time.monotonic() + 1
     while time.monotonic() < deadline:
-        changed = links.drain() | files.drain()
+        changed = links.drain() | source.drain()
         if not changed or _wait(waiting, stop, SETTLE_SECONDS):
             return
 
 
-def _pass(agent: MachineAgent, settings: Settings) -> None:
+def _pass(agent: MachineAgent, settings: Settings, source: Source) -> None:
     """One pass; what fails is logged and tried again at the next change or resync."""
     try:
+        if not source.take():
+            return
         outcome = agent.converge()
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         agent.store.record(outcome.report, outcome.documents, now)
-    except XdpRedirectError as error:
-        log.error("%s", error)
+    except (XdpRedirectError, OSError) as error:
+        words = f"{settings.state_dir}: {error}" if isinstance(error, OSError) else str(error)
+        log.error("%s", words)
+        source.failed(words)
         return
-    except OSError as error:
-        log.error("%s: %s", settings.state_dir, error)
-        return
+    source.report(outcome)
     for action in outcome.actions:
         log.info("%s", action)
     for problem in (*outcome.problems, *outcome.failures):

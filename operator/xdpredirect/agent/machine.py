@@ -19,13 +19,14 @@ from xdpredirect.agent.meanings import meanings_of
 from xdpredirect.agent.monitor import Monitor
 from xdpredirect.agent.observe import check_owner, claim, observe, release
 from xdpredirect.agent.observed import Observed, ObservedInterface
+from xdpredirect.agent.outcome import Outcome, lingering
 from xdpredirect.agent.pins import Pins
 from xdpredirect.agent.place import set_names
 from xdpredirect.agent.plan import plan_interface, plan_removal
 from xdpredirect.agent.preparer import Preparer
 from xdpredirect.agent.renames import MOVING, plan_renames
 from xdpredirect.agent.report import Finding, Report
-from xdpredirect.agent.store import Document, Key, Store, Wanted, key_of
+from xdpredirect.agent.store import Key, Store, Wanted, key_of
 from xdpredirect.agent.summary import Found, summarise
 from xdpredirect.agent.usages import usages
 from xdpredirect.api.load import Objects
@@ -37,18 +38,6 @@ from xdpredirect.kernel.bpf import foreign_program_name
 from xdpredirect.kernel.compile import Compiler
 from xdpredirect.kernel.host import observe_host
 from xdpredirect.settings import Settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a pass did, or would do, and how things stand after it. `documents` are the wanted
-    objects that it was about, `problems` what was wrong with their files."""
-
-    report: Report
-    actions: tuple[object, ...]
-    failures: tuple[str, ...]
-    documents: tuple[Document, ...] = ()
-    problems: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -122,6 +111,11 @@ class MachineAgent:
             failures=tuple(f"{name}: {words}" for name, words in sorted(run.failures.items())),
             documents=self._wanted.objects.documents,
             problems=self._wanted.problems,
+            lingering=lingering(
+                self._wanted.applied.documents,
+                (redirect.name for redirect in self._wanted.objects.redirects),
+                seen,
+            ),
         )
 
     def _look(self) -> tuple[Host, Observed, Effective, Desired]:

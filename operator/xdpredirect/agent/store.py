@@ -1,6 +1,7 @@
 """The objects of one machine, under its state directory.
 
     objects/<kind>.<name>.json   what is wanted, as `xdpredirect apply` left it
+    node/<kind>.<name>.json      what is wanted, as the API server sent it
     applied/<kind>.<name>.json   what the datapath runs, written after it does
     status.json                  what the last pass found, about which generations, from where
 
@@ -63,7 +64,8 @@ class Wanted:
 
 
 class Store:
-    """State directory `state_dir`, following the directory `files` (default: its own objects/).
+    """State directory `state_dir`, following the directory `files` (default: its own objects/;
+    its own node/ is the other one that it writes itself).
 
     Files of its own are trusted as far as decoding goes: `put` is only given validated documents.
     Files of another directory are validated in full, by a short-lived child.
@@ -74,8 +76,9 @@ class Store:
         self.applied_dir = state_dir / "applied"
         self.status_path = state_dir / "status.json"
         self._lock_path = state_dir / "objects.lock"
-        self._owned = files is None or files == self.objects_dir
-        self._objects = Directory(self.objects_dir, parse_stored)
+        own = node_dir(state_dir) if files == node_dir(state_dir) else self.objects_dir
+        self._owned = files is None or files == own
+        self._objects = Directory(own, parse_stored)
         self._applied = Directory(self.applied_dir, parse_stored)
         self._wanted = self._objects if self._owned else Directory(cast(Path, files), parse_checked)
         self._decoder = Decoder()
@@ -108,13 +111,13 @@ class Store:
         changes = []
         with self._writing():
             for document in ordered:
-                path = _path(self.objects_dir, key_of(document))
+                path = path_of(self.objects_dir, key_of(document))
                 old = read_json(path)
                 before = cast(Document, old) if isinstance(old, dict) else None
                 new = _generation(document, before)
                 verb = "unchanged" if new == before else "configured" if before else "created"
                 if new != before:
-                    write_atomically(path, _dump(new))
+                    write_atomically(path, as_json(new))
                 changes.append(Change(key_of(document), generation_of(new), verb))
         return tuple(changes)
 
@@ -122,20 +125,20 @@ class Store:
         """Forget wanted objects, redirects before the sets they use. Returns those that existed."""
         with self._writing():
             ordered = sorted(keys, key=lambda key: (key.kind != "XdpRedirect", key))
-            return tuple(key for key in ordered if remove_file(_path(self.objects_dir, key)))
+            return tuple(key for key in ordered if remove_file(path_of(self.objects_dir, key)))
 
     def mark_applied(self, documents: Iterable[Mapping[str, object]]) -> None:
         """Record what the datapath runs from now on; unchanged files are not written."""
         self.applied_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         for document in documents:
-            path = _path(self.applied_dir, key_of(document))
+            path = path_of(self.applied_dir, key_of(document))
             if read_json(path) != document:
-                write_atomically(path, _dump(document))
+                write_atomically(path, as_json(document))
 
     def forget_applied(self, keys: Iterable[Key]) -> None:
         """Record that nothing of these objects is left in the datapath."""
         for key in keys:
-            remove_file(_path(self.applied_dir, key))
+            remove_file(path_of(self.applied_dir, key))
 
     def record(self, report: Report, documents: Iterable[Document], now: str) -> None:
         """Replace status.json after a pass over `documents`; `now` is RFC 3339.
@@ -149,7 +152,7 @@ class Store:
             "generations": seen,
             **snapshot(report, self.read_status(), now),
         }
-        write_atomically(self.status_path, _dump(content), mode=0o644)
+        write_atomically(self.status_path, as_json(content), mode=0o644)
 
     def read_status(self) -> dict[str, object]:
         """The last snapshot; empty when there is none."""
@@ -174,6 +177,11 @@ class Store:
             yield
         finally:
             os.close(fd)
+
+
+def node_dir(state_dir: Path) -> Path:
+    """Where the objects are that the API server wants on this node."""
+    return state_dir / "node"
 
 
 def key_of(document: Mapping[str, object]) -> Key:
@@ -219,9 +227,11 @@ def _collect(directory: Directory, missing_is_empty: bool) -> tuple[dict[Key, Do
     return found, problems
 
 
-def _path(directory: Path, key: Key) -> Path:
+def path_of(directory: Path, key: Key) -> Path:
+    """The file of an object in a directory of ours."""
     return directory / f"{key.kind.lower()}.{key.name}.json"
 
 
-def _dump(value: Mapping[str, object]) -> bytes:
+def as_json(value: Mapping[str, object]) -> bytes:
+    """What such a file holds."""
     return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()

@@ -7,6 +7,7 @@ import ctypes
 import errno
 import os
 from pathlib import Path
+from typing import Self
 
 from xdpredirect.errors import KernelError
 
@@ -26,7 +27,7 @@ class DirectoryWatch:
             os.close(self._fd)
             raise KernelError(f"watch {directory}", code)
 
-    def __enter__(self) -> "DirectoryWatch":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -30,6 +30,8 @@ def test_every_setting_is_an_option_and_a_variable() -> None:
         "XDPREDIRECT_COMPILER_PYTHON",
         "XDPREDIRECT_NODE_LABELS",
         "XDPREDIRECT_ATTACH",
+        "XDPREDIRECT_NODE",
+        "XDPREDIRECT_KUBECONFIG",
         "XDPREDIRECT_RESYNC_SECONDS",
         "XDPREDIRECT_LOG",
     ]
@@ -45,6 +47,19 @@ def test_the_store_lies_in_the_state_directory() -> None:
     assert read({"state_dir": "/a"}, {}).files == Path("/a/objects")
     followed = read({"state_dir": "/a", "files": "/etc/xdp"}, {})
     assert (followed.files, followed.owns_store) == (Path("/etc/xdp"), False)
+
+
+def test_a_node_has_a_directory_of_its_own() -> None:
+    settings = read(
+        {"state_dir": "/a", "node": "worker-1.example"}, {"XDPREDIRECT_KUBECONFIG": "/k"}
+    )
+    assert (settings.files, settings.owns_store) == (Path("/a/node"), False)
+    assert (settings.node, settings.kubeconfig) == ("worker-1.example", Path("/k"))
+
+
+def test_a_node_and_a_directory_exclude_each_other() -> None:
+    with pytest.raises(InvalidInput, match="--node and --files: give one of them"):
+        read({"files": "/etc/xdp"}, {"XDPREDIRECT_NODE": "a"})
 
 
 def test_relative_directories_are_those_of_the_caller(
@@ -64,6 +79,11 @@ def test_labels_are_sorted_pairs() -> None:
     [
         ({"attach": "ioctl"}, {}, "--attach: 'ioctl' is unknown; write link or netlink"),
         ({}, {"XDPREDIRECT_LOG": "xml"}, "XDPREDIRECT_LOG: 'xml' is unknown; write text or json"),
+        (
+            {"node": "Worker 1"},
+            {},
+            "--node: 'Worker 1' is no name of a node; write it as `kubectl get nodes` does",
+        ),
         (
             {"resync_seconds": "soon"},
             {},

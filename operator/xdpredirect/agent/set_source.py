@@ -1,0 +1,86 @@
+"""The address sets that this node needs, followed for as long as it needs any.
+
+Called by `agent.node_source` from the agent's loop.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import cast
+
+from xdpredirect.agent.inbox import SetInbox
+from xdpredirect.agent.store import Document, Key
+from xdpredirect.api.decode import decode_address_set
+from xdpredirect.cluster.api import Api, Query
+from xdpredirect.cluster.reflector import Reflector
+from xdpredirect.cluster.resource import ADDRESS_SETS
+from xdpredirect.errors import InvalidInput
+
+log = logging.getLogger("xdpredirect.agent")
+
+
+class SetSource:
+    """`reading` is True from the moment sets are needed until the API server has sent them."""
+
+    def __init__(self, api: Api, news: Callable[[], None]) -> None:
+        self._api, self._news = api, news
+        self._names: frozenset[str] = frozenset()
+        self._gone: set[str] = set()
+        self._inbox: SetInbox | None = None
+        self._reflector: Reflector | None = None
+        self.reading = False
+
+    def need(self, names: frozenset[str]) -> None:
+        """Follow exactly these. A further name needs a new list: sets not needed are not kept."""
+        if names == self._names:
+            return
+        self._names = names
+        self._gone = set()
+        self.stop()
+        self.reading = bool(names)
+        if not names:
+            return
+        # A selector takes one name; with more of them all sets pass by.
+        selector = f"metadata.name={next(iter(names))}" if len(names) == 1 else ""
+        query = Query(resource=ADDRESS_SETS, field_selector=selector)
+        self._inbox = SetInbox(names, self._news)
+        self._reflector = Reflector(self._api, query, self._inbox)
+        self._reflector.start()
+
+    def take(self) -> tuple[list[Document], set[Key]]:
+        """Sets to write, and keys of those to keep as they are on disk."""
+        changed: list[Document] = []
+        if self._inbox is not None:
+            items, complete = self._inbox.take()
+            self.reading = self.reading and not complete
+            for name, item in items.items():
+                if item is None:
+                    self._gone.add(name)
+                    continue
+                self._gone.discard(name)
+                document = _checked(item)
+                if document is not None:
+                    changed.append(document)
+        return changed, {Key("XdpAddressSet", name) for name in self._names - self._gone}
+
+    def stop(self) -> None:
+        """Follow nothing any more."""
+        if self._reflector is not None:
+            self._reflector.stop()
+        self._inbox = self._reflector = None
+
+
+def _checked(item: Document) -> Document | None:
+    """The set as it is stored; None, and the old content stays, where it cannot be read."""
+    metadata = cast(Document, item["metadata"])
+    document: Document = {
+        "apiVersion": ADDRESS_SETS.api_version,
+        "kind": ADDRESS_SETS.kind,
+        "metadata": {name: metadata[name] for name in ("name", "uid", "generation")},
+        "spec": item.get("spec"),
+    }
+    try:
+        decode_address_set(document)
+    except InvalidInput as error:
+        log.error("XdpAddressSet %s stays as it was: %s", metadata["name"], error)
+        return None
+    return document
