@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -16,6 +17,8 @@ from tests.kernel.conftest import TURN
 from tests.kernel.lab import Lab, residue
 from tests.kernel.lab.sweep import sweep
 
+# What belongs to a deleted Node goes a little later.
+GRACE_SECONDS = 30.0
 KINDS = ("xdpredirects", "xdpaddresssets", "xdpredirectnodes")
 
 
@@ -53,14 +56,19 @@ def _no_residue(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[No
         before = residue.take()
         yield
         left = residue.left_since(before, spare=cluster.pids, bpf=loads)
-    left += objects(Wire(cluster))
+    left += objects_left(Wire(cluster))
     if left:
         pytest.fail("left behind: " + "; ".join(left), pytrace=False)
 
 
-def objects(wire: Wire) -> list[str]:
-    """Our objects that the cluster holds, such as `xdpredirects/edge`."""
-    return [f"{kind}/{name}" for kind in KINDS for name in wire.names(kind)]
+def objects_left(wire: Wire) -> list[str]:
+    """Objects of ours that are still there after the garbage collector's turn: `kind/name`."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    while True:
+        left = [f"{kind}/{name}" for kind in KINDS for name in wire.names(kind)]
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.2)
 
 
 @pytest.fixture

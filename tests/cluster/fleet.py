@@ -1,0 +1,165 @@
+"""A whole installation: the operator, and nodes whose NICs lead to hosts that count frames.
+
+with Fleet(nodes, lab, "node-a", "node-b") as fleet:
+    fleet.apply(redirect("edge", to="p1"))
+    fleet.wait_ready("edge")
+    fleet.stations["node-a"].deliver([frame] * 9, p1=9)
+"""
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from tests.cluster.nodes import NamespaceNode, Nodes
+from tests.cluster.operator_process import Operator
+from tests.cluster.waiting import until
+from tests.cluster.wire import GROUP, Wire
+from tests.kernel.lab import Lab, Port
+from tests.kernel.loaded import CACHE
+
+NICS = ("in", "p1", "p2")
+PLURAL = "xdpredirects"
+WAIT_SECONDS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A node with NICs `in`, `p1`, `p2`; `far` are the other ends, on a host of its own."""
+
+    node: NamespaceNode
+    near: Mapping[str, Port]
+    far: Mapping[str, Port]
+
+    def deliver(self, frames: Sequence[bytes], /, **expected: int) -> None:
+        """Sends into `in` and waits until exactly `expected` came out, and nothing anywhere else.
+
+        Keys are NICs, and "stack" for what the node's own network stack got.
+        """
+        with contextlib.ExitStack() as stack:
+            counters = {name: stack.enter_context(far.counter()) for name, far in self.far.items()}
+            counters["stack"] = stack.enter_context(self.near["in"].counter())
+            self.far["in"].send(frames)
+            for name, counter in counters.items():
+                counter.wait(expected.get(name, 0))
+            found = {name: len(counter.settled()) for name, counter in counters.items()}
+        assert {name: n for name, n in found.items() if n} == expected, self.node.agent.tail()
+
+    def attached(self) -> list[str]:
+        """NICs that have an XDP program."""
+        links = json.loads(self.node.host.ip("-j", "-d", "link", "show"))
+        return [link["ifname"] for link in links if "prog" in link.get("xdp", {})]
+
+
+class Fleet:
+    """`stations` by node name; operator and agents run from `with` to its end."""
+
+    def __init__(self, nodes: Nodes, lab: Lab, *names: str) -> None:
+        self.nodes, self.lab = nodes, lab
+        self.stations = {node.name: self._station(node) for node in nodes.add(*names)}
+        self.cluster = next(iter(self.stations.values())).node.cluster
+        self.operator = Operator(self.cluster, lab)
+        self.wire = Wire(self.cluster)
+
+    def __enter__(self) -> "Fleet":
+        for station in self.stations.values():
+            station.node.agent.start()
+        self.operator.process.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self.delete(*self.wire.names(PLURAL))
+            else:
+                self._abandon()
+        finally:
+            self.operator.process.stop()
+
+    def apply(self, document: Mapping[str, Any]) -> None:
+        """`kubectl apply`, as a user does."""
+        self.cluster.kubectl("apply", "-f", "-", input=json.dumps(document))
+
+    def wait_ready(self, name: str) -> None:
+        """`kubectl wait` until Ready for the generation of now; AssertionError with all words."""
+        limit = f"--timeout={WAIT_SECONDS}s"
+        argv = ["wait", "--for=condition=Ready", limit, f"xdpredirect/{name}"]
+        done = self.cluster.try_kubectl(argv)
+        assert done.returncode == 0, f"{done.stderr}\n{self.evidence(name)}"
+
+    def object(self, name: str) -> dict[str, Any]:
+        """The XdpRedirect as the server has it."""
+        return self.wire.request("GET", f"{GROUP}/{PLURAL}/{name}").body
+
+    def status(self, name: str) -> dict[str, Any]:
+        """Its status; empty before there is one."""
+        return dict(self.object(name).get("status", {}))
+
+    def condition(self, name: str, kind: str = "Ready") -> dict[str, Any]:
+        """One of its conditions; empty where it is not set."""
+        found = self.status(name).get("conditions", [])
+        return next((one for one in found if one["type"] == kind), {})
+
+    def delete(self, *names: str) -> None:
+        """`kubectl delete`, which returns when no node has anything of them attached."""
+        if names:
+            self.cluster.kubectl("delete", "xdpredirect", *names, f"--timeout={WAIT_SECONDS}s")
+
+    def evidence(self, name: str) -> str:
+        """What the object says, and the ends of all logs."""
+        said = json.dumps(self.object(name), indent=1)
+        return "\n\n".join([said, self.operator.process.tail(), self.nodes.evidence()])
+
+    def until(self, holds: Any, what: str, name: str) -> None:
+        """As `waiting.until`, with everything that the object and the logs say."""
+        until(holds, what, evidence=lambda: self.evidence(name))
+
+    def _abandon(self) -> None:
+        """After a failure nobody waits for a finalizer: what is attached goes with its host."""
+        gone = {"metadata": {"finalizers": None}}
+        merge = "application/merge-patch+json"
+        self.operator.process.kill()
+        for name in self.wire.names(PLURAL):
+            self.wire.request("PATCH", f"{GROUP}/{PLURAL}/{name}", gone, merge)
+            self.wire.request("DELETE", f"{GROUP}/{PLURAL}/{name}")
+
+    def _station(self, node: NamespaceNode) -> Station:
+        far = f"far-{node.name}"
+        wires = {nic: self.lab.veth((node.name, nic), (far, nic)) for nic in NICS}
+        # Compiled programs are addressed by content: tests share them.
+        CACHE.mkdir(mode=0o700, exist_ok=True)
+        (node.host.state_dir / "cache").symlink_to(CACHE)
+        return Station(
+            node=node,
+            near={nic: ends[0] for nic, ends in wires.items()},
+            far={nic: ends[1] for nic, ends in wires.items()},
+        )
+
+
+def redirect(name: str, to: str, **spec: Any) -> dict[str, Any]:
+    """Everything that arrives on `in` leaves through `to`, on every node unless `spec` says so."""
+    rule = {
+        "name": "all",
+        "match": {"all": True},
+        "action": {"type": "Device", "device": {"name": to}},
+    }
+    fields = {
+        "nodeSelector": {},
+        "interfaces": [{"names": ["in"]}],
+        "protect": "None",
+        "rules": [rule],
+        **spec,
+    }
+    return {
+        "apiVersion": "xdpredirect.io/v1alpha1",
+        "kind": "XdpRedirect",
+        "metadata": {"name": name},
+        "spec": fields,
+    }
