@@ -16,6 +16,8 @@ from tests.unit.api.changes import example
 from tests.unit.api.test_node_size import LARGEST
 from xdpredirect.api.node import NodeRedirect, NodeSpec, decode_node, encode_spec
 from xdpredirect.api.node_size import ETCD_LIMIT, SPEC_LIMIT, STATUS_LIMIT, fit_status, stored_size
+from xdpredirect.cluster.api import Api
+from xdpredirect.cluster.resource import REDIRECTS as RESOURCE
 
 APPLY, MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
 REDIRECTS, NODES = f"{GROUP}/xdpredirects", f"{GROUP}/xdpredirectnodes"
@@ -297,6 +299,21 @@ def test_a_node_object_goes_with_its_node(cluster: Cluster, wire: Wire) -> None:
         "the garbage collector has removed the node object",
         evidence=cluster.control_plane.evidence,
     )
+
+
+def test_a_message_may_hold_any_character(cluster: Cluster, wire: Wire) -> None:
+    """Written with the product's client: server-side apply reads YAML."""
+    assert wire.create("xdpredirects", redirect()).status == 201
+    odd = 'eth\x7f\x85\x9b\u2028\u2029\ufeff\uffff é€\U0001f600 <&>"\\\n\t\x01 %s {} # : - |'
+    failing = [{"name": "a", "reason": "Odd", "message": odd}]
+    status = {"observedGeneration": 1, "failingNodes": failing}
+    api = Api.connect(cluster.kubeconfig, "test")
+    try:
+        document = of_kind("XdpRedirect", "edge", status=status)
+        stored = api.apply(RESOURCE, document, manager=OPERATOR, subresource="status")
+    finally:
+        api.close()
+    assert stored["status"] == status
 
 
 def test_sizes_are_those_of_the_server(cluster: Cluster, wire: Wire) -> None:

@@ -16,6 +16,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
 from xdpredirect.cluster.access import Access
+from xdpredirect.cluster.body import encoded
 from xdpredirect.cluster.credentials import Stamp, TokenFile, stamp, tls_context
 from xdpredirect.cluster.resource import Document
 from xdpredirect.errors import ApiError
@@ -79,7 +80,7 @@ class Transport:
             response = self._connections().urlopen(
                 request.method,
                 f"{self._prefix}{request.path}" + (f"?{query}" if query else ""),
-                body=None if request.body is None else json.dumps(request.body).encode(),
+                body=None if request.body is None else encoded(request.body),
                 headers=self._headers(request),
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=request.read_seconds),
                 retries=False,
