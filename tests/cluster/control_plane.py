@@ -68,8 +68,13 @@ class ControlPlane:
         """Whether /readyz says so; AssertionError when it or etcd has ended."""
         for process in (self.etcd, self.api_server):
             assert process.pid is not None, f"{process.name} has ended\n{process.tail()}"
-        if not self.credentials.certificate.exists():
+        try:
+            return self._answers()
+        except (OSError, http.client.HTTPException):
+            # Nobody listens yet, or the certificate is not there or not whole (SSLError).
             return False
+
+    def _answers(self) -> bool:
         trust = ssl.create_default_context(cafile=str(self.credentials.certificate))
         connection = http.client.HTTPSConnection(
             self.network.address, PORT, timeout=ATTEMPT_SECONDS, context=trust
@@ -78,8 +83,6 @@ class ControlPlane:
         try:
             connection.request("GET", "/readyz", headers=bearer)
             return connection.getresponse().status == http.HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
-            return False
         finally:
             connection.close()
 
