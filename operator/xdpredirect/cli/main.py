@@ -21,6 +21,7 @@ COMMANDS = {
     "delete": ("xdpredirect.cli.delete", "remove objects and what they made in the kernel"),
     "doctor": ("xdpredirect.cli.doctor", "check what this machine lacks, and say how to mend it"),
     "agent": ("xdpredirect.cli.agent", "keep the kernel as a directory of objects says"),
+    "operator": ("xdpredirect.cli.operator", "tell the nodes of a cluster what to redirect"),
 }
 
 

@@ -32,6 +32,10 @@ def test_every_setting_is_an_option_and_a_variable() -> None:
         "XDPREDIRECT_ATTACH",
         "XDPREDIRECT_NODE",
         "XDPREDIRECT_KUBECONFIG",
+        "XDPREDIRECT_NAMESPACE",
+        "XDPREDIRECT_PROBES",
+        "XDPREDIRECT_SILENCE_SECONDS",
+        "XDPREDIRECT_AGENTS",
         "XDPREDIRECT_RESYNC_SECONDS",
         "XDPREDIRECT_LOG",
     ]

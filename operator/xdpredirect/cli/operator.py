@@ -1,0 +1,27 @@
+"""`xdpredirect operator`: from XdpRedirects to nodes, and back to their status."""
+
+import click
+
+from xdpredirect.cli.exits import EXIT_CODES
+from xdpredirect.cli.logs import log_to_stderr
+from xdpredirect.cli.options import settings_options
+from xdpredirect.errors import InvalidInput
+from xdpredirect.settings import Settings
+
+
+@click.command(epilog=EXIT_CODES)
+@settings_options("kubeconfig", "namespace", "probes", "silence_seconds", "agents", "log")
+def operator(settings: Settings) -> int:
+    """Tell every node of a cluster what it is to redirect, and say how it does.
+
+    Reads XdpRedirects and Nodes, writes one XdpRedirectNode for each node that is selected, and
+    the status of each XdpRedirect. Of several operators one acts, the others wait for its lease.
+    SIGTERM ends it; frames keep being redirected.
+    """
+    try:
+        from xdpredirect.controller.process import run_operator  # noqa: PLC0415 - only here: kopf
+    except ModuleNotFoundError as error:
+        words = f"{error.name} is missing: pip install 'xdp-redirect-operator[operator]'"
+        raise InvalidInput((words,)) from None
+    log_to_stderr(settings.log)
+    return run_operator(settings)

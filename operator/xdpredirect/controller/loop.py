@@ -1,0 +1,212 @@
+"""The operator's life: take what was heard, plan what is due, act, and again.
+
+Called by `process`. One thread owns the caches; writes go through a few more at once, so that a
+slow one does not hold up a thousand others.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from xdpredirect.controller.act import Actor, take
+from xdpredirect.controller.actions import (
+    Action,
+    AddFinalizer,
+    ApplyNodeObject,
+    ApplyStatus,
+    EmptyNodeObject,
+    NoteLeftOut,
+)
+from xdpredirect.controller.fleet import Fleet
+from xdpredirect.controller.observe import Inbox, RedirectFeed
+from xdpredirect.controller.pending import Pending
+from xdpredirect.controller.plan import plan
+from xdpredirect.errors import ApiError, XdpRedirectError
+
+log = logging.getLogger("xdpredirect.controller")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Times in seconds. `settle`: a pass begins when a burst of changes has lasted so long;
+    `counters`: at least so long between two writes of one status that only differ in counters;
+    `listing`: between two lists of the redirects, up to a quarter more."""
+
+    settle: float = 0.05
+    counters: float = 2.0
+    listing: float = 600.0
+    longest_wait: float = 5.0
+    writers: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one action."""
+
+    action: Action
+    stored: Mapping[str, object] | None = None
+    error: XdpRedirectError | None = None
+
+
+class Loop(threading.Thread):
+    """A daemon thread. `alive_at` is the monotonic time of its last round; `passes` counts the
+    rounds that had everything they needed; `missed` how many lists in a row had to tell what a
+    watch had not."""
+
+    def __init__(
+        self, fleet: Fleet, inbox: Inbox, actor: Actor, feed: RedirectFeed, pace: Pace | None = None
+    ) -> None:
+        super().__init__(name="loop", daemon=True)
+        self._fleet, self._inbox, self._actor, self._feed = fleet, inbox, actor, feed
+        self._pace = pace or Pace()
+        self._pending = Pending(chance=random.random)
+        self._stopped = threading.Event()
+        self._synced: Callable[[], bool] = lambda: True
+        self._list_at = 0.0
+        self._status_at: dict[str, float] = {}
+        self.alive_at = time.monotonic()
+        self.passes = 0
+        self.missed = 0
+
+    def when(self, synced: Callable[[], bool]) -> "Loop":
+        """Plan nothing before `synced` says that the caches know the whole fleet."""
+        self._synced = synced
+        return self
+
+    def stop(self) -> None:
+        """End after the pass that runs now."""
+        self._stopped.set()
+        self._inbox.put(lambda _: None)
+
+    def run(self) -> None:
+        """Rounds until `stop`."""
+        with ThreadPoolExecutor(self._pace.writers, thread_name_prefix="writer") as writers:
+            while not self._stopped.is_set():
+                try:
+                    self._round(writers)
+                except ApiError as error:
+                    log.warning("cannot look at the cluster: %s", error)
+                    self._stopped.wait(1.0)
+                except Exception:
+                    # A defect in one key's planning must not end the others' for good.
+                    log.exception("a pass failed; everything is planned again")
+                    self._fleet.mark(self._fleet.everything())
+                    self._stopped.wait(1.0)
+
+    def _round(self, writers: ThreadPoolExecutor) -> None:
+        self.alive_at = time.monotonic()
+        self._inbox.take(self._fleet, self._patience(), self._pace.settle)
+        if self._stopped.is_set() or not self._synced():
+            return
+        self._list()
+        self._fleet.advance(time.time())
+        due = self._pending.ready(self._fleet.take_due(), time.monotonic())
+        actions = plan(self._fleet, due, time.time())
+        for group in _phases(actions):
+            self._perform(writers, [action for action in group if self._may(action)])
+        self.passes += 1
+
+    def _patience(self) -> float:
+        """How long nothing is going to be due by itself."""
+        if not self._synced():
+            return 0.05
+        if not self._fleet.idle:
+            return 0.0
+        now, wall = time.monotonic(), time.time()
+        pending, silence = self._pending.next_at(), self._fleet.silence.next_at()
+        waits = [self._pace.longest_wait, self._list_at - now]
+        waits += [pending - now] if pending is not None else []
+        waits += [silence - wall] if silence is not None else []
+        return max(min(waits), 0.0)
+
+    def _list(self) -> None:
+        """After a break of the watch a list is expected to bring news; at other times it is not."""
+        now, asked = time.monotonic(), self._feed.list_now
+        if now < self._list_at and not asked:
+            return
+        self._feed.list_now = False
+        try:
+            news = self._feed.list(self._fleet)
+        except ApiError:
+            self._feed.list_now = asked
+            raise
+        self._list_at = now + self._pace.listing * (1 + random.random() / 4)
+        self.missed = self.missed + 1 if news and not asked else 0
+        if self.missed:
+            log.warning("the watch of xdpredirects missed %d changes", news)
+
+    def _may(self, action: Action) -> bool:
+        """Whether it is time for this write."""
+        if not isinstance(action, ApplyStatus):
+            return True
+        now = time.monotonic()
+        at = self._status_at.get(action.redirect, 0.0) + self._pace.counters
+        if not action.urgent and now < at:
+            self._pending.wait("redirect", action.redirect, at)
+            return False
+        self._status_at[action.redirect] = now
+        return True
+
+    def _perform(self, writers: ThreadPoolExecutor, actions: list[Action]) -> None:
+        """All of one phase; those of one key one after another, until one of them fails."""
+        chains: dict[tuple[str, str], list[Action]] = {}
+        for action in actions:
+            chains.setdefault(_key(action), []).append(action)
+        for results in writers.map(self._chain, chains.values()):
+            for result in results:
+                self._settle(result)
+
+    def _chain(self, actions: Iterable[Action]) -> list[Result]:
+        results: list[Result] = []
+        for action in actions:
+            try:
+                results.append(Result(action, self._actor.perform(action, time.time())))
+            except XdpRedirectError as error:
+                return [*results, Result(action, error=error)]
+        return results
+
+    def _settle(self, result: Result) -> None:
+        action, error = result.action, result.error
+        kind, name = _key(action)
+        where = {"object" if kind == "redirect" else "node": name}
+        if error is None:
+            log.info("%s", action, extra=where)
+            self._pending.succeeded(kind, name)
+            take(self._fleet, action, result.stored)
+            return
+        asked = error.retry_after if isinstance(error, ApiError) else 0.0
+        delay = self._pending.failed(kind, name, time.monotonic(), asked)
+        # Somebody else wrote in between: the watch brings it, and the next plan knows it.
+        level = logging.DEBUG if _conflict(error) else logging.WARNING
+        log.log(level, "%s: %s; again in %.1f s", action, error, delay, extra=where)
+
+
+def _key(action: Action) -> tuple[str, str]:
+    match action:
+        case ApplyNodeObject(node=node) | EmptyNodeObject(node=node):
+            return "node", node.name
+        case NoteLeftOut(node=name):
+            return "node", name
+        case _:
+            return "redirect", action.redirect
+
+
+def _phases(actions: Iterable[Action]) -> tuple[list[Action], ...]:
+    """Hold objects before nodes are told; tell people after that."""
+    phases: tuple[list[Action], ...] = ([], [], [])
+    for action in actions:
+        if isinstance(action, AddFinalizer):
+            phases[0].append(action)
+        elif _key(action)[0] == "node":
+            phases[1].append(action)
+        else:
+            phases[2].append(action)
+    return phases
+
+
+def _conflict(error: XdpRedirectError) -> bool:
+    return isinstance(error, ApiError) and error.status == 409

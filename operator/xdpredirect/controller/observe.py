@@ -1,0 +1,161 @@
+"""What the cluster says, on its way to the caches: watchers of several threads put it into one
+inbox, the loop's thread takes it out.
+
+Made by `process`. Nothing here decides anything.
+"""
+
+import queue
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from xdpredirect.cluster.api import Listing
+from xdpredirect.cluster.resource import NODE_OBJECTS, REDIRECTS, Document, Resource
+from xdpredirect.controller.fleet import Fleet, vanished
+from xdpredirect.controller.plain import child, text
+
+Change = Callable[[Fleet], None]
+
+
+class Reads(Protocol):
+    """What of `cluster.api.Api` is needed to look again."""
+
+    def get(self, resource: Resource, name: str) -> Document | None:
+        """The object, or None."""
+        ...
+
+    def list(self, resource: Resource) -> Listing:
+        """Everything of a kind."""
+        ...
+
+
+class Inbox:
+    """Changes in the order in which they were heard of; any thread puts, the loop takes."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Change] = queue.SimpleQueue()
+
+    def put(self, change: Change) -> None:
+        """Hand a change to the loop."""
+        self._queue.put(change)
+
+    def take(self, fleet: Fleet, seconds: float, settle: float) -> bool:
+        """Apply what comes within `seconds`, and what follows it within `settle` of the first one:
+        changes come in bursts. Whether there was anything. Raises what a change raises."""
+        try:
+            self._queue.get(timeout=max(seconds, 0.0))(fleet)
+        except queue.Empty:
+            return False
+        deadline = time.monotonic() + settle
+        while True:
+            try:
+                self._queue.get(timeout=max(deadline - time.monotonic(), 0.0))(fleet)
+            except queue.Empty:
+                return True
+
+
+class NodeSink:
+    """Nodes, told by their reflector."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    def replaced(self, items: Sequence[Document]) -> None:
+        """Everything there is."""
+
+        def change(fleet: Fleet) -> None:
+            for item in items:
+                fleet.put_node(item)
+            for name in vanished(fleet.nodes, _names(items)):
+                fleet.drop_node(name)
+
+        self._inbox.put(change)
+
+    def changed(self, item: Document) -> None:
+        """A Node is new or another one."""
+        self._inbox.put(lambda fleet: fleet.put_node(item))
+
+    def deleted(self, name: str) -> None:
+        """A Node is gone."""
+        self._inbox.put(lambda fleet: fleet.drop_node(name))
+
+
+class NodeObjectSink:
+    """Node objects, told by their reflector.
+
+    A list may be older than an object that the operator has made meanwhile: what it lacks is asked
+    for by name before it counts as gone.
+    """
+
+    def __init__(self, inbox: Inbox, api: Reads) -> None:
+        self._inbox, self._api = inbox, api
+
+    def replaced(self, items: Sequence[Document]) -> None:
+        """Everything there is."""
+
+        def change(fleet: Fleet) -> None:
+            for item in items:
+                fleet.put_object(item)
+            for name in vanished(fleet.objects, _names(items)):
+                found = self._api.get(NODE_OBJECTS, name)
+                if found is None:
+                    fleet.drop_object(name)
+                else:
+                    fleet.put_object(found)
+
+        self._inbox.put(change)
+
+    def changed(self, item: Document) -> None:
+        """A node object is new or another one."""
+        self._inbox.put(lambda fleet: fleet.put_object(item))
+
+    def deleted(self, name: str) -> None:
+        """A node object is gone."""
+        self._inbox.put(lambda fleet: fleet.drop_object(name))
+
+
+class RedirectFeed:
+    """XdpRedirects, told by kopf's handler, and listed now and then: kopf does not notice what was
+    deleted while its watch was down. Raises ApiError."""
+
+    def __init__(self, inbox: Inbox, api: Reads) -> None:
+        self._inbox, self._api = inbox, api
+        self.list_now = True
+
+    def again(self) -> None:
+        """The watch was down: list soon."""
+        self.list_now = True
+        self._inbox.put(lambda _: None)
+
+    def heard(self, kind: str | None, document: Document) -> None:
+        """One event of a watch; `kind` is DELETED, or anything else for an object that is there."""
+        if kind != "DELETED":
+            self._inbox.put(lambda fleet: fleet.put_redirect(document))
+            return
+        metadata = child(document, "metadata")
+        name, uid = text(metadata, "name"), text(metadata, "uid")
+
+        def gone(fleet: Fleet) -> None:
+            known = fleet.redirects.get(name)
+            if known is not None and known.uid == uid:
+                fleet.drop_redirect(name)
+
+        self._inbox.put(gone)
+
+    def list(self, fleet: Fleet) -> int:
+        """Bring the caches to a fresh list, in the loop's own thread. Returns how many objects the
+        watch had not told of, or told of otherwise."""
+        known = {name: item.resource_version for name, item in fleet.redirects.items()}
+        items = self._api.list(REDIRECTS).items
+        gone = vanished(known, _names(items))
+        for item in items:
+            fleet.put_redirect(item)
+        for name in gone:
+            fleet.drop_redirect(name)
+        return len(gone) + sum(
+            known.get(name) != item.resource_version for name, item in fleet.redirects.items()
+        )
+
+
+def _names(items: Iterable[Document]) -> list[str]:
+    return [text(child(item, "metadata"), "name") for item in items]

@@ -1,0 +1,150 @@
+"""The operator as a process: the lease first, then caches, loop and kopf, until a signal or until
+the lease is lost.
+
+Called by the command `operator`. Ending leaves every datapath as it is; whoever leads next lists
+the cluster anew and writes only what differs.
+"""
+
+import asyncio
+import logging
+import random
+import signal
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from types import FrameType
+
+from xdpredirect import __version__
+from xdpredirect.cluster.api import Api, Query
+from xdpredirect.cluster.reflector import Reflector
+from xdpredirect.cluster.resource import LEASES, NODE_OBJECTS, NODES
+from xdpredirect.controller import handlers
+from xdpredirect.controller.act import Actor
+from xdpredirect.controller.election import Election
+from xdpredirect.controller.fleet import Fleet
+from xdpredirect.controller.loop import Loop
+from xdpredirect.controller.observe import Inbox, NodeObjectSink, NodeSink, RedirectFeed
+from xdpredirect.controller.probes import Probes
+from xdpredirect.settings import Settings, this_pod
+
+LEASE = "xdp-redirect-operator"
+STALE_SECONDS = 240.0
+"""A watch is silent for 90 seconds at most before it is opened anew, a loop turns every 5."""
+log = logging.getLogger("xdpredirect.controller")
+
+
+def run_operator(settings: Settings) -> int:
+    """Lead when nobody else does. Returns the exit code: 0 after SIGTERM or SIGINT, 1 when the
+    lease was lost. Raises InvalidInput or OSError when it cannot start."""
+    identity = f"{this_pod() or socket.gethostname()}_{random.randrange(1 << 32):08x}"
+    api = Api.connect(settings.kubeconfig, f"xdpredirect-operator/{__version__}")
+    election = Election(api, LEASES.within(settings.namespace), LEASE, identity)
+    leader = Leader(settings, api, election, identity)
+    host, _, port = settings.probes.rpartition(":")
+    checks = {"/healthz": leader.ailment, "/readyz": leader.unready}
+    probes = Probes(host.strip("[]"), int(port), checks)
+    stop = threading.Event()
+    _end_at_signals(stop)
+    election.start()
+    try:
+        while not stop.is_set() and not election.won.wait(0.2):
+            pass
+        if not stop.is_set():
+            leader.lead(stop)
+    finally:
+        lost = election.lost.is_set()
+        election.stop()
+        probes.close()
+        api.close()
+    return 1 if lost else 0
+
+
+@dataclass(slots=True)
+class Leader:
+    """What runs while this process leads."""
+
+    settings: Settings
+    api: Api
+    election: Election
+    identity: str
+    reflectors: list[Reflector] = field(default_factory=list)
+    loop: Loop | None = None
+
+    def lead(self, stop: threading.Event) -> None:
+        """Watch, plan and act until `stop` is set or the lease is lost."""
+        inbox = Inbox()
+        feed = RedirectFeed(inbox, self.api)
+        nodes = Query(resource=NODES, metadata_only=True)
+        objects = Query(resource=NODE_OBJECTS)
+        self.reflectors += (
+            Reflector(self.api, nodes, NodeSink(inbox)),
+            Reflector(self.api, objects, NodeObjectSink(inbox, self.api)),
+        )
+        fleet = Fleet(self.settings.silence_seconds)
+        self.loop = Loop(fleet, inbox, Actor(self.api, self.identity), feed)
+        self.loop.when(self._may_plan)
+        for thread in (*self.reflectors, self.loop):
+            thread.start()
+        try:
+            self._watch_redirects(feed, stop)
+        finally:
+            self.loop.stop()
+            for reflector in self.reflectors:
+                reflector.stop()
+            self.loop.join()
+
+    def ailment(self) -> str:
+        """What a new process would mend: a thread or a watch that went quiet."""
+        now, old = time.monotonic(), []
+        heard = {"election": self.election.alive_at}
+        heard |= {item.name: item.heard for item in self.reflectors}
+        if self.loop is not None:
+            heard["loop"] = self.loop.alive_at
+            if self.loop.missed > 1:
+                old.append("the watch of xdpredirects misses changes")
+        old += [
+            f"{n}: nothing for {now - t:.0f} s" for n, t in heard.items() if now - t > STALE_SECONDS
+        ]
+        return "; ".join(old)
+
+    def unready(self) -> str:
+        """Why this replica is of no use yet. One that waits for the lease is ready to take over."""
+        if self.loop is None or not self.election.won.is_set():
+            return ""
+        return "" if self.loop.passes else "the caches are not filled yet"
+
+    def _may_plan(self) -> bool:
+        """Not before the whole fleet is known, and not once somebody else may lead."""
+        return self.election.leads() and all(item.synced.is_set() for item in self.reflectors)
+
+    def _watch_redirects(self, feed: RedirectFeed, stop: threading.Event) -> None:
+        """Runs kopf again and again; what ends it is logged, and a list finds what it missed."""
+        over = threading.Event()
+        guard = threading.Thread(target=self._end_when_lost, args=(stop, over), daemon=True)
+        guard.start()
+        while not over.is_set():
+            try:
+                asyncio.run(handlers.watch(lambda: self.api.access, feed.heard, over))
+                stop.set()
+            except Exception as error:
+                log.error("the watch of xdpredirects ended, it starts again: %s", error)
+                feed.again()
+                over.wait(random.uniform(1.0, 3.0))
+            _end_at_signals(stop)
+
+    def _end_when_lost(self, stop: threading.Event, over: threading.Event) -> None:
+        while not stop.is_set() and not self.election.lost.is_set():
+            stop.wait(0.2)
+        over.set()
+
+
+def _end_at_signals(stop: threading.Event) -> None:
+    """For the times when kopf does not run: it takes these away, and its own with it."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        log.info("%s: stopping; every datapath stays", signal.Signals(number).name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
