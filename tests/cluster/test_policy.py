@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import click
 import pytest
 import yaml
 
@@ -12,6 +13,8 @@ from tests.cluster.installed import PARTS, SYSTEM, install, operator_token
 from tests.cluster.waiting import until
 from tests.cluster.wire import GROUP, Answer, Wire
 from tests.unit.api.changes import example
+from xdpredirect.cli.main import cli
+from xdpredirect.settings import Settings, this_pod
 
 MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 REDIRECTS = f"{GROUP}/xdpredirects"
@@ -144,6 +147,22 @@ def test_the_operators_pods_hold_to_the_restricted_level(
         assert 'violates PodSecurity "restricted:latest": host namespaces' in refused.stderr
     finally:
         cluster.kubectl("delete", "namespace", "restricted")
+
+
+def test_the_operators_pods_run_a_command_that_there_is(rendered: list[dict[str, Any]]) -> None:
+    (deployment,) = (d for d in rendered if d["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["command"] == ["xdpredirect"]
+    name, *options = [word.replace("$(POD_NAMESPACE)", SYSTEM) for word in container["args"]]
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    given = command.make_context(name, options).params
+    assert (given["namespace"], given["log"]) == (SYSTEM, "json")
+    (port,) = container["ports"]
+    assert Settings().probes == f":{port['containerPort']}"
+    variables = {item["name"] for item in container["env"]}
+    assert f"$({', '.join(variables - {'POD_NAME'})})" in container["args"]
+    assert this_pod(dict.fromkeys(variables, "operator-1")) == "operator-1"
 
 
 def test_pods_of_agents_are_let_in(cluster: Cluster, token: str) -> None:
