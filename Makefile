@@ -3,7 +3,8 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-kernel test-cluster cluster-binaries lint format bench fuzz lock clean
+.PHONY: help setup demo test test-unit test-kernel test-cluster cluster-binaries cluster cluster-down
+.PHONY: lint format bench fuzz lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,6 +29,12 @@ test-cluster: setup cluster-binaries ## a real control plane, in namespaces (roo
 
 cluster-binaries: setup ## build the control plane that tests need (12 minutes, once; needs no Go)
 	@$(PYTHON) -m tests.cluster.binaries
+
+cluster: setup cluster-binaries ## three nodes with agents and operator, to play with (root)
+	@$(PYTHON) -m tests.cluster up
+
+cluster-down: ## remove them
+	@$(PYTHON) -m tests.cluster down
 
 lint: setup ## style, types, layers
 	@scripts/lint.sh

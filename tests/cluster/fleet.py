@@ -58,7 +58,7 @@ class Fleet:
 
     def __init__(self, nodes: Nodes, lab: Lab, *names: str) -> None:
         self.nodes, self.lab = nodes, lab
-        self.stations = {node.name: self._station(node) for node in nodes.add(*names)}
+        self.stations = {node.name: station(node, lab) for node in nodes.add(*names)}
         self.cluster = next(iter(self.stations.values())).node.cluster
         self.operator = Operator(self.cluster, lab)
         self.wire = Wire(self.cluster)
@@ -75,13 +75,14 @@ class Fleet:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is not None:
+            self._abandon()
+            return
         try:
-            if error is None:
-                self.delete(*self.wire.names(PLURAL))
-            else:
-                self._abandon()
+            self.delete(*self.wire.names(PLURAL))
         finally:
-            self.operator.process.stop()
+            code = self.operator.process.stop()
+        assert code == 0, f"SIGTERM did not end the operator: {code}"
 
     def apply(self, document: Mapping[str, Any]) -> None:
         """`kubectl apply`, as a user does."""
@@ -130,17 +131,19 @@ class Fleet:
             self.wire.request("PATCH", f"{GROUP}/{PLURAL}/{name}", gone, merge)
             self.wire.request("DELETE", f"{GROUP}/{PLURAL}/{name}")
 
-    def _station(self, node: NamespaceNode) -> Station:
-        far = f"far-{node.name}"
-        wires = {nic: self.lab.veth((node.name, nic), (far, nic)) for nic in NICS}
-        # Compiled programs are addressed by content: tests share them.
-        CACHE.mkdir(mode=0o700, exist_ok=True)
-        (node.host.state_dir / "cache").symlink_to(CACHE)
-        return Station(
-            node=node,
-            near={nic: ends[0] for nic, ends in wires.items()},
-            far={nic: ends[1] for nic, ends in wires.items()},
-        )
+
+def station(node: NamespaceNode, lab: Lab) -> Station:
+    """Gives a node its NICs."""
+    far = f"far-{node.name}"
+    wires = {nic: lab.veth((node.name, nic), (far, nic)) for nic in NICS}
+    # Compiled programs are addressed by content: tests share them.
+    CACHE.mkdir(mode=0o700, exist_ok=True)
+    (node.host.state_dir / "cache").symlink_to(CACHE)
+    return Station(
+        node=node,
+        near={nic: ends[0] for nic, ends in wires.items()},
+        far={nic: ends[1] for nic, ends in wires.items()},
+    )
 
 
 def redirect(name: str, to: str, **spec: Any) -> dict[str, Any]:
