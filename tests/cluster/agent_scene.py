@@ -15,6 +15,7 @@ from tests.cluster.wire import GROUP, Answer, Wire
 from tests.kernel.lab import Lab, Port
 from tests.kernel.loaded import CACHE
 from tests.kernel.switch import udp
+from tests.spec.frames import HOST4
 from xdpredirect.api.node import address_sets_of, features_of
 from xdpredirect.kernel.host import observe_host
 
@@ -34,7 +35,10 @@ def spec_to(port: str, **more: Any) -> dict[str, Any]:
 
 
 class AgentScene:
-    """The node, what is at the other ends of its NICs, and its object on the API server."""
+    """The node, what is at the other ends of its NICs, and its object on the API server. `source`
+    is the network of the frames that are sent."""
+
+    source = f"{HOST4}/32"
 
     def __init__(self, nodes: Nodes, lab: Lab, name: str = "node-a") -> None:
         self.nodes, self.lab = nodes, lab
@@ -83,6 +87,26 @@ class AgentScene:
         )
         assert answer.status in (200, 201), answer
         return answer.body
+
+    def put_set(self, name: str, *cidrs: str) -> None:
+        """Writes an XdpAddressSet."""
+        document = {
+            "apiVersion": "xdpredirect.io/v1alpha1",
+            "kind": "XdpAddressSet",
+            "metadata": {"name": name},
+            "spec": {"cidrs": list(cidrs)},
+        }
+        answer = self.wire.request(
+            "PATCH",
+            f"{GROUP}/xdpaddresssets/{name}?fieldManager=test&force=true",
+            document,
+            "application/apply-patch+yaml",
+        )
+        assert answer.status in (200, 201), answer
+
+    def delete_set(self, name: str) -> None:
+        """Deletes an XdpAddressSet."""
+        self.wire.request("DELETE", f"{GROUP}/xdpaddresssets/{name}")
 
     def object(self) -> dict[str, Any]:
         """The node object as the server has it."""

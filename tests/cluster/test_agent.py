@@ -48,3 +48,77 @@ def test_from_the_node_object_to_frames_and_back_to_a_status(scene: AgentScene) 
     scene.until(lambda: scene.condition() == ("True", "NothingWanted"), "that is reported")
     assert scene.status()["redirects"] == []
     assert scene.node.host.pins() == []
+
+
+def test_a_spec_that_cannot_be_followed_changes_nothing(scene: AgentScene) -> None:
+    scene.order({"edge": (1, spec_to("p1"))})
+    scene.node.agent.start()
+    scene.until(lambda: scene.condition()[1] == "Redirecting", "the first spec runs")
+    program = scene.program()
+
+    written = scene.order({"edge": (2, spec_to("p2"))}, requiredFeatures=["match/novel"])
+    scene.until(lambda: scene.condition() == ("False", "AgentTooOld"), "the agent says so")
+    assert scene.condition("Stalled")[0] == "True"
+    assert scene.observed(written)
+    assert (scene.entry()["appliedGeneration"], scene.entry()["state"]) == (1, "Active")
+    assert scene.program() == program
+    assert scene.leads_to("p1")
+
+    scene.order({"edge": (3, spec_to("p2"))})
+    scene.until(lambda: scene.condition()[1] == "Redirecting", "the next spec is followed")
+    assert scene.leads_to("p2")
+
+
+def test_absence_detaches_nothing_and_a_new_object_is_followed(scene: AgentScene) -> None:
+    scene.order({"edge": (1, spec_to("p1"))})
+    scene.node.agent.start()
+    scene.until(lambda: scene.condition()[1] == "Redirecting", "the spec runs")
+    scene.remove()
+    scene.node.agent.stop()
+    scene.node.agent.start()
+    assert scene.leads_to("p1")
+    # Its successor counts from 1 again, and so do generations.
+    written = scene.apply(
+        {"revision": 1, "requiredFeatures": [], "addressSets": [],
+         "redirects": [{"name": "edge", "uid": "other", "generation": 1, "spec": spec_to("p2")}]}
+    )  # fmt: skip
+    scene.until(lambda: scene.entry().get("uid") == "other", "the new object has a status")
+    scene.until(lambda: scene.entry()["state"] == "Active", "the new object runs")
+    assert scene.observed(written)
+    assert scene.leads_to("p2")
+
+
+def test_address_sets_are_followed_while_they_are_needed(scene: AgentScene) -> None:
+    scene.put_set("own", "233.252.0.0/24")
+    scene.put_set("foreign", "10.9.0.0/16")
+    narrowed = spec_to("p1")
+    narrowed["rules"][0]["match"] = {"sourceAddressSets": [{"name": "own"}]}
+    scene.order({"edge": (1, narrowed)})
+    scene.node.agent.start()
+    scene.until(lambda: scene.condition()[1] == "Redirecting", "the spec runs")
+    program = scene.program()
+    assert not scene.leads_to("p1")
+    kept = {path.name for path in (scene.node.host.state_dir / "node").iterdir()}
+    assert kept == {"xdpaddressset.own.json", "xdpredirect.edge.json"}
+
+    scene.put_set("own", "233.252.0.0/24", scene.source)
+    scene.until(lambda: scene.leads_to("p1"), "frames match the set that has changed")
+    assert scene.program() == program, "a set that changes is no reason for another program"
+
+    scene.delete_set("own")
+    scene.until(
+        lambda: scene.entry().get("degraded", {}).get("reason") == "AddressSetMissing",
+        "the missing set is reported",
+    )
+    assert scene.entry()["state"] == "Active"
+    assert scene.leads_to("p1"), "its last content stays in use"
+
+    # A second name: now all sets pass by, and two are kept.
+    narrowed["rules"][0]["match"]["sourceAddressSets"].append({"name": "foreign"})
+    scene.put_set("own", scene.source)
+    scene.order({"edge": (2, narrowed)})
+    scene.until(lambda: scene.entry()["appliedGeneration"] == 2, "the second generation runs")
+    scene.until(lambda: "degraded" not in scene.entry(), "both sets are there")
+    assert scene.leads_to("p1")
+    for name in ("own", "foreign"):
+        scene.delete_set(name)
