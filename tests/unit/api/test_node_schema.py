@@ -10,7 +10,6 @@ from tests.unit.api.changes import nodes, schema_of
 
 KINDS = {
     "XdpRedirect": "xdpredirects.yaml",
-    "XdpAddressSet": "xdpaddresssets.yaml",
     "XdpRedirectNode": "xdpredirectnodes.yaml",
 }
 # The operator has decided on it.
