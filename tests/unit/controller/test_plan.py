@@ -1,10 +1,11 @@
 """What the operator writes, step by step, against a model of the API server."""
 
-from typing import Any
+import copy
 
 import pytest
 
 from tests.unit.controller.documents import rule, spec
+from tests.unit.controller.looks import condition, node_spec, redirect, run_agents, told
 from tests.unit.controller.model_cluster import ModelCluster
 from tests.unit.controller.operators import SILENCE, Operator
 from xdpredirect.cluster.resource import NODE_OBJECTS, NODES, REDIRECTS
@@ -16,42 +17,6 @@ from xdpredirect.controller.actions import (
     PostEvent,
 )
 from xdpredirect.controller.plan import FINALIZER
-
-
-@pytest.fixture
-def cluster() -> ModelCluster:
-    made = ModelCluster()
-    made.write_node("a", {"zone": "1"})
-    made.write_node("b", {"zone": "2"})
-    return made
-
-
-@pytest.fixture
-def operator(cluster: ModelCluster) -> Operator:
-    return Operator(cluster)
-
-
-def node_spec(cluster: ModelCluster, name: str) -> dict[str, Any]:
-    stored: dict[str, Any] = cluster.store[NODE_OBJECTS.plural][name]["spec"]
-    return stored
-
-
-def redirect(cluster: ModelCluster, name: str = "edge") -> dict[str, Any]:
-    return cluster.store[REDIRECTS.plural][name]
-
-
-def told(cluster: ModelCluster, name: str) -> list[str]:
-    return [entry["name"] for entry in node_spec(cluster, name)["redirects"]]
-
-
-def condition(cluster: ModelCluster, kind: str, name: str = "edge") -> tuple[str, str]:
-    found = next(c for c in redirect(cluster, name)["status"]["conditions"] if c["type"] == kind)
-    return found["status"], found["reason"]
-
-
-def run_agents(cluster: ModelCluster, *nodes: str) -> None:
-    for node in nodes or tuple(cluster.store[NODE_OBJECTS.plural]):
-        cluster.run_agent(node)
 
 
 def test_selected_nodes_are_told_the_spec_without_its_selector(
@@ -136,52 +101,6 @@ def test_a_node_that_leaves_is_emptied_and_its_object_stays(
     assert node_spec(cluster, "a")["revision"] == 2
     assert condition(cluster, "Ready") == ("True", "NothingSelected")
     assert condition(cluster, "Degraded") == ("True", "NothingSelected")
-
-
-def test_deletion_returns_when_live_nodes_say_so(cluster: ModelCluster, operator: Operator) -> None:
-    cluster.write_redirect("edge", spec())
-    operator.settle()
-    run_agents(cluster)
-    operator.settle()
-    cluster.delete(REDIRECTS, "edge")
-    operator.settle()
-    assert told(cluster, "a") == told(cluster, "b") == []
-    assert condition(cluster, "Reconciling") == ("True", "Deleting")
-    run_agents(cluster, "a")
-    operator.settle()
-    assert redirect(cluster)["status"]["conditions"][0]["message"].endswith("to detach: b")
-    run_agents(cluster, "b")
-    operator.settle()
-    assert "edge" not in cluster.store[REDIRECTS.plural]
-
-
-def test_a_silent_node_does_not_hold_a_deletion(cluster: ModelCluster, operator: Operator) -> None:
-    cluster.write_redirect("edge", spec())
-    operator.settle()
-    run_agents(cluster)
-    cluster.delete(REDIRECTS, "edge")
-    operator.settle()
-    run_agents(cluster, "a")
-    cluster.now += SILENCE - 1
-    operator.settle()
-    assert "edge" in cluster.store[REDIRECTS.plural]
-    cluster.now += 1
-    operator.settle()
-    assert "edge" not in cluster.store[REDIRECTS.plural]
-
-
-def test_a_node_that_is_gone_does_not_hold_a_deletion(
-    cluster: ModelCluster, operator: Operator
-) -> None:
-    cluster.write_redirect("edge", spec())
-    operator.settle()
-    run_agents(cluster)
-    cluster.delete(REDIRECTS, "edge")
-    operator.settle()
-    run_agents(cluster, "a")
-    cluster.delete(NODES, "b")
-    operator.settle()
-    assert "edge" not in cluster.store[REDIRECTS.plural]
 
 
 def test_a_silent_node_is_counted_and_holds_nothing_up(
@@ -279,7 +198,7 @@ def test_what_has_no_room_on_a_node_is_left_out_by_name(
 ) -> None:
     for number in range(9):
         large = spec(priority=number)
-        large["rules"] = [rule(f"r{i}", sourceCIDRs=["10.0.0.0/8"] * 100) for i in range(98)]
+        large["interfaces"] = [{"names": ["x" * 170_000]}]
         cluster.write_redirect(f"large-{number}", large)
     operator.settle()
     run_agents(cluster)
@@ -367,3 +286,15 @@ def test_events_are_posted_on_transitions_only(cluster: ModelCluster, operator: 
         ("Warning", "Conflicted"),
     ]
     assert cluster.events[0]["regarding"]["name"] == "edge"
+
+
+def test_late_echoes_of_the_watch_change_nothing(cluster: ModelCluster, operator: Operator) -> None:
+    cluster.write_redirect("edge", spec(zone="1"))
+    operator.settle()
+    old_object = copy.deepcopy(cluster.store[NODE_OBJECTS.plural]["a"])
+    old_redirect = copy.deepcopy(redirect(cluster))
+    cluster.write_redirect("edge", spec(priority=7, zone="1"))
+    operator.settle()
+    operator.fleet.put_object(old_object)
+    operator.fleet.put_redirect(old_redirect)
+    assert operator.plan() == ()
