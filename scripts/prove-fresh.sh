@@ -68,11 +68,11 @@ apt_transport() {
 	apt-config dump | grep -iE '^Acquire::(http|https)::(Proxy|CAInfo|CAPath|Verify-Peer)[: ]' || true
 }
 
-# Assignments for the environment inside: what leads pip and apt through the same gate.
+# Assignments for the environment inside: what leads pip, apt and go through the same gate.
 gate() {
-	env | grep -iE '^(https?_proxy|no_proxy|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL|PIP_TRUSTED_HOST|PIP_DEFAULT_TIMEOUT)=' ||
+	env | grep -iE '^(https?_proxy|no_proxy|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL|PIP_TRUSTED_HOST|PIP_DEFAULT_TIMEOUT|GOPROXY|GOSUMDB)=' ||
 		true
-	printf 'PIP_CERT=/etc/prove-fresh-ca.crt\n'
+	printf '%s=/etc/prove-fresh-ca.crt\n' PIP_CERT SSL_CERT_FILE
 }
 
 make_tree() {
