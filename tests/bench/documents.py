@@ -55,7 +55,8 @@ def five_tuples(count: int, first: int = objects.FIRST_PORT) -> list[Document]:
 
 def from_sets(*names: str) -> list[Document]:
     """One rule for sources in address sets."""
-    return [{"name": "listed", "match": {"sourceAddressSets": list(names)}, "action": TO_DEVICE}]
+    listed = [{"name": name} for name in names]
+    return [{"name": "listed", "match": {"sourceAddressSets": listed}, "action": TO_DEVICE}]
 
 
 def address_set(made: XdpAddressSet) -> Document:

@@ -1,7 +1,6 @@
 """How long the agent takes, and what it costs while nothing happens. Called by `__main__`."""
 
 import contextlib
-import os
 import shutil
 import sys
 import time
@@ -13,6 +12,7 @@ from unittest import mock
 import yaml
 
 from tests.bench import documents, objects
+from tests.bench.process import cpu_seconds, resident
 from tests.bench.sample import Samples
 from tests.kernel.lab import Host, Lab
 from xdpredirect.agent.act import Actor
@@ -24,7 +24,6 @@ from xdpredirect.kernel.maps import create_map
 from xdpredirect.settings import Settings
 
 RULES = 8
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def converging(rounds: int) -> Samples:
@@ -117,8 +116,11 @@ def loading(rounds: int) -> Samples:
 def _converge(host: Host, agent: MachineAgent) -> float:
     with host.enter():
         began = time.perf_counter()
-        agent.converge()
-        return (time.perf_counter() - began) * 1000
+        outcome = agent.converge()
+        took = (time.perf_counter() - began) * 1000
+    if outcome.problems or outcome.failures:
+        raise RuntimeError("; ".join((*outcome.problems, *outcome.failures)))
+    return took
 
 
 def idling(settle: float, watched: float) -> Samples:
@@ -133,26 +135,13 @@ def idling(settle: float, watched: float) -> Samples:
         argv = [sys.executable, "-m", "xdpredirect", "agent", "--files", str(files)]
         with host.running(argv) as process:
             time.sleep(settle)
-            before = _cpu_seconds(process.pid)
+            before = cpu_seconds(process.pid)
             if "prog/xdp" not in host.ip("link", "show", "dev", "p1"):
                 raise RuntimeError("the agent attached nothing")
             time.sleep(watched)
-            used = _cpu_seconds(process.pid) - before
-            memory = _resident(process.pid)
+            used = cpu_seconds(process.pid) - before
+            memory = resident(process.pid)
     return {"rss": [memory], "cpu": [100 * used / watched]}
-
-
-def _cpu_seconds(pid: int) -> float:
-    """User and system time of a process and of its children that ended."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return sum(map(int, fields[11:15])) / TICKS
-
-
-def _resident(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError(f"process {pid} is gone")
 
 
 def starting(rounds: int) -> Samples:
