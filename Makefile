@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-unit test-kernel test-cluster cluster-binaries cluster cluster-down
-.PHONY: lint format bench fuzz lock clean
+.PHONY: lint format bench bench-cluster fuzz lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,6 +46,9 @@ format: setup ## rewrite Python and C in the project's style
 
 bench: setup ## measure against xdp-bench and the bare helpers (root)
 	@$(PYTHON) -m tests.bench
+
+bench-cluster: setup cluster-binaries ## measure operator and agents, 1,000 simulated nodes (root)
+	@$(PYTHON) -m tests.bench --only cluster --json build/bench-cluster.json
 
 fuzz: setup ## the long random campaigns (root)
 	@$(PYTHON) -m tests.fuzz

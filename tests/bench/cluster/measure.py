@@ -1,0 +1,42 @@
+"""All measurements of a cluster, one after the other on the same one. Called by `__main__`."""
+
+import fcntl
+import time
+
+from tests.bench.cluster import fleet, real
+from tests.bench.cluster.lag import percentile
+from tests.bench.cluster.scene import Scene
+from tests.bench.process import resident
+from tests.bench.sample import Samples, Spread, spread
+from tests.kernel.conftest import TURN
+
+FEW = 10
+SETTLE_SECONDS = 10.0
+
+
+def measure(nodes: int, changes: int, rounds: int, seconds: float) -> dict[str, Spread]:
+    """`changes` on the real node, `rounds` on `nodes` simulated ones, `seconds` of rest and of
+    traffic; results by their names in budgets.toml."""
+    with TURN.open("w") as turn:
+        # Tests on this machine look for programs that are left behind.
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        with Scene() as scene:
+            found = _measured(scene, nodes, changes, rounds, seconds)
+    made = {f"cluster.{name}": spread(values) for name, values in found.items()}
+    for name in ("cold", "target"):
+        values = found[name]
+        made[f"cluster.{name}-p99"] = Spread(percentile(values, 99), min(values), max(values))
+    return made
+
+
+def _measured(scene: Scene, nodes: int, changes: int, rounds: int, seconds: float) -> Samples:
+    found = real.changing(scene, changes)
+    found |= real.watching(scene)
+    scene.grow(FEW)
+    time.sleep(SETTLE_SECONDS)
+    found["agent-few"] = [resident(scene.agent)]
+    scene.grow(nodes)
+    scene.enliven()
+    found |= fleet.measure(scene, nodes, rounds, seconds)
+    found["agent-many"] = [resident(scene.agent)]
+    return found
