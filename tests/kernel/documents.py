@@ -1,9 +1,11 @@
 """Fenced blocks of the documentation, and what the text says about how to try them.
 
-Called by test_docs. A comment before a block directs it:
+Called by both test_docs. A comment before a block directs it:
     <!-- file: edge.yaml -->       the block is that file, for the commands after it
     <!-- exit: 2 -->               its last command ends with that code
     <!-- not run: REASON -->       cannot be run by a test
+    <!-- where: cluster -->        its commands are for a cluster, or for the node of that name
+    <!-- first: WHAT -->           what happens before it, as a key of tests/cluster/page.py
 """
 
 import re
@@ -11,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# Checked where they are made: the first by tests/unit/cli/test_docs.py, the second by tests/bench.
-ELSEWHERE = ("cli.md", "performance.md")
+# Checked elsewhere: by tests/unit/cli/test_docs.py, tests/bench and tests/cluster.
+ELSEWHERE = ("cli.md", "performance.md", "kubernetes.md")
 BLOCK = re.compile(r"((?:<!-- [^\n]* -->\n)*)```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-DIRECTION = re.compile(r"<!-- (file|exit|not run): (.*?) -->")
+DIRECTION = re.compile(r"<!-- (file|exit|where|first|not run): (.*?) -->")
 # Numbers, sizes, ids, times and the lines of tables differ between two runs.
 VARIES = re.compile(r"[0-9a-f]{12}|\d[\d,.]*(?: ?[kMG]?B\b)?|─+")
 ANYTHING = "..."
@@ -30,6 +32,8 @@ class Block:
     text: str
     file: str = ""
     exit: int = 0
+    where: str = ""
+    first: str = ""
     not_run: str = ""
 
     def __str__(self) -> str:
@@ -66,6 +70,8 @@ def blocks(path: Path) -> list[Block]:
             text=match[3],
             file=given.get("file", ""),
             exit=int(given.get("exit", "0")),
+            where=given.get("where", ""),
+            first=given.get("first", ""),
             not_run=given.get("not run", ""),
         )
         found.append(block)
