@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
@@ -11,7 +12,8 @@ import pytest
 import yaml
 
 from tests.spec.generate import random_object
-from tests.unit.api.changes import HERE, changed
+from tests.unit.api.changes import HERE, changed, schema_of
+from tests.unit.api.test_mutations import mutate
 from xdpredirect.api.decode import decode_redirect
 from xdpredirect.api.load import load_text
 from xdpredirect.api.node import (
@@ -188,3 +190,45 @@ def test_missing_features_of_nonsense_are_none(spec: object) -> None:
 
 def test_nothing_is_missing_from_what_this_version_wrote() -> None:
     assert missing_features(SAMPLE) == ()
+
+
+@pytest.mark.parametrize(
+    ("pointer", "fields"),
+    [
+        ("/spec", schema_of("XdpRedirectNode")["properties"]),
+        (
+            "/spec/redirects/0",
+            schema_of("XdpRedirectNode")["properties"]["redirects"]["items"]["properties"],
+        ),
+    ],
+)
+def test_the_fields_are_those_of_the_schema(pointer: str, fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        decode_node(changed(SAMPLE, {"at": f"{pointer}/zzzz", "set": 1}))
+    known = re.search(r"unknown field; remove it, or write one of (.*)$", str(refused.value))
+    assert known is not None
+    assert set(known[1].split(", ")) == set(fields)
+
+
+def problems(document: dict[str, Any]) -> tuple[str, ...]:
+    """The lines that `document` is refused with; none where the store would get it."""
+    try:
+        missing_features(document)
+        to_documents(decode_node(document))
+    except InvalidInput as error:
+        return error.problems or ("refused without a word",)
+    return ()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_sent_is_decoded_or_refused_in_printable_lines(seed: int) -> None:
+    rng, refused = Random(seed), 0
+    for _ in range(40):
+        document: Any = SAMPLE
+        for _ in range(rng.randint(1, 3)):
+            document = mutate(document, rng)
+        if isinstance(document, dict):
+            lines = problems(document)
+            refused += bool(lines)
+            assert all(line.isprintable() for line in lines), lines
+    assert refused > 20
