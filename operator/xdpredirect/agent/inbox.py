@@ -14,10 +14,8 @@ class NodeInbox:
     """The node object. `news` is called after a new spec came, `seen` for everything that comes,
     with None when the object is gone."""
 
-    def __init__(
-        self, name: str, news: Callable[[], None], seen: Callable[[Document | None], None]
-    ) -> None:
-        self._name, self._news, self._seen = name, news, seen
+    def __init__(self, news: Callable[[], None], seen: Callable[[Document | None], None]) -> None:
+        self._news, self._seen = news, seen
         self._lock = threading.Lock()
         self._waiting: Document | None = None
         self._known: tuple[object, object] = ("", 0)

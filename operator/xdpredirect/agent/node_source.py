@@ -53,7 +53,7 @@ class NodeSource:
         self._wake = wake
         self._store = NodeStore(settings.state_dir)
         self._reporter = Reporter(api, settings.node)
-        self._inbox = NodeInbox(settings.node, wake.set, self._reporter.saw)
+        self._inbox = NodeInbox(wake.set, self._reporter.saw)
         query = Query(resource=NODE_OBJECTS, field_selector=f"metadata.name={settings.node}")
         self._reflector = Reflector(api, query, self._inbox)
         self._sets = SetSource(api, wake.set)

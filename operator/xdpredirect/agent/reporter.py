@@ -50,11 +50,11 @@ class _Target:
 class Reporter(threading.Thread):
     """`saw` and `offer` come from other threads and return at once."""
 
-    def __init__(self, writer: Writer, node: str) -> None:
+    def __init__(self, writer: Writer, node: str, backoff: Backoff | None = None) -> None:
         super().__init__(name="reporter", daemon=True)
         self._writer, self._node = writer, node
         self._changed = threading.Condition()
-        self._backoff = Backoff(chance=random.random, longest=_LONGEST_SECONDS)
+        self._backoff = backoff or Backoff(chance=random.random, longest=_LONGEST_SECONDS)
         self._ledger = _fresh(None)
         self._target: _Target | None = None
         self._wanted: Status | None = None
