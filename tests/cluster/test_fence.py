@@ -224,6 +224,23 @@ def test_a_token_that_names_no_node_reports_about_none(
     assert "status" not in wire.request("GET", f"{NODES}/{HERE}").body
 
 
+def test_an_installation_in_another_namespace_is_fenced_too(
+    cluster: Cluster, thief: Wire, wire: Wire
+) -> None:
+    cluster.kubectl("create", "namespace", "elsewhere")
+    account = f"--serviceaccount=elsewhere:{AGENT}"
+    try:
+        cluster.kubectl("create", "serviceaccount", AGENT, "-n", "elsewhere")
+        binding = ("clusterrolebinding", "fence-elsewhere", f"--clusterrole={AGENT}", account)
+        cluster.kubectl("create", *binding)
+        other = Wire(cluster, cluster.token_for(AGENT, "elsewhere"))
+        until(lambda: other.request("GET", NODES).status == 200, "the role is in force")
+        assert "the token of this agent names no node" in report(other, HERE).message
+    finally:
+        cluster.kubectl("delete", "clusterrolebinding", "fence-elsewhere", "--ignore-not-found")
+        cluster.kubectl("delete", "namespace", "elsewhere")
+
+
 def test_others_are_not_held_by_the_policy(thief: Wire, wire: Wire) -> None:
     assert report(wire, THERE).status == 200
 
