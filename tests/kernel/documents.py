@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# Checked elsewhere: by tests/unit/cli/test_docs.py, tests/bench and tests/cluster.
-ELSEWHERE = ("cli.md", "performance.md", "kubernetes.md")
+# Checked where they are made: the first by tests/unit/cli/test_docs.py, the second by tests/bench.
+ELSEWHERE = ("cli.md", "performance.md")
 BLOCK = re.compile(r"((?:<!-- [^\n]* -->\n)*)```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DIRECTION = re.compile(r"<!-- (file|exit|where|first|not run): (.*?) -->")
 # Numbers, sizes, ids, times and the lines of tables differ between two runs.
