@@ -24,4 +24,4 @@ class Operator:
         argv = [*XDPREDIRECT, "operator", "--kubeconfig", str(kubeconfig)]
         argv += ["--namespace", SYSTEM, "--probes", PROBES, *options]
         log = Path(self.host.state_dir.parent, f"{name}.log")
-        self.process = Process(self.host, argv, log)
+        self.process = Process(self.host, argv, log, {"POD_NAME": name})

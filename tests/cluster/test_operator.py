@@ -2,129 +2,150 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from tests.cluster.cluster import Cluster
-from tests.cluster.operator_process import Operator
-from tests.cluster.replies import Answering, redirect
-from tests.cluster.waiting import until
-from tests.kernel.lab import Lab
+from tests.cluster.operator_scene import Scene
 
 ZONE = "example.com/zone"
 
 
 @pytest.fixture
-def replica(installed: Cluster) -> Iterator[Operator]:
-    """One operator, for which no node falls silent during a test."""
-    with Lab() as lab:
-        made = Operator(installed, lab, "operator", "--silence-seconds", "600")
-        made.process.start()
-        try:
-            yield made
-        finally:
-            made.process.stop()
-
-
-@pytest.fixture
-def answering(installed: Cluster) -> Iterator[Answering]:
-    made = Answering(installed)
+def scene(installed: Cluster) -> Iterator[Scene]:
+    made = Scene(installed)
     try:
-        yield made
-    finally:
-        made.remove(*made.names)
-
-
-class Objects:
-    """XdpRedirects of one test, as people handle them."""
-
-    def __init__(self, cluster: Cluster, replica: Operator, answering: Answering) -> None:
-        self.cluster, self.replica, self.answering = cluster, replica, answering
-        self.names: set[str] = set()
-
-    def apply(self, name: str, selector: dict[str, str], **more: Any) -> None:
-        document = json.dumps(redirect(name, selector, **more))
-        self.cluster.kubectl("apply", "-f", "-", input=document)
-        self.names.add(name)
-
-    def get(self, name: str) -> dict[str, Any]:
-        return dict(json.loads(self.cluster.kubectl("get", "xdpredirect", name, "-o", "json")))
-
-    def condition(self, name: str, kind: str) -> tuple[str, str]:
-        for item in self.get(name)["status"].get("conditions", []):
-            if item["type"] == kind:
-                return item["status"], item["reason"]
-        return "", ""
-
-    def wait(self, name: str, condition: str = "Ready") -> None:
-        """As scripts do; KubectlError when it does not become true."""
-        waited = ["--for", f"condition={condition}", "--timeout=60s"]
-        self.cluster.kubectl("wait", f"xdpredirect/{name}", *waited)
-
-    def until(self, holds: Any, what: str) -> None:
-        until(holds, what, evidence=self.replica.process.tail)
-
-    def until_told(self, node: str, *names: str) -> None:
-        self.until(
-            lambda: [name for name, _ in self.answering.told(node)] == list(names),
-            f"node {node} is told to run {names}",
-        )
-
-    def until_condition(self, name: str, kind: str, status: str, reason: str) -> None:
-        self.until(
-            lambda: self.condition(name, kind) == (status, reason), f"{name}: {kind} {reason}"
-        )
-
-    def close(self) -> None:
-        """Deletes them; agents of the test let go at once."""
-        for name in self.names:
-            self.cluster.kubectl(
-                "delete", "xdpredirect", name, "--wait=false", "--ignore-not-found"
-            )
-
-        def gone() -> bool:
-            self.answering.reply()
-            left = self.cluster.kubectl("get", "xdpredirects", "-o", "name").split()
-            return not {f"xdpredirect.xdpredirect.io/{name}" for name in self.names} & set(left)
-
-        self.until(gone, "the objects are gone")
-
-
-@pytest.fixture
-def objects(installed: Cluster, replica: Operator, answering: Answering) -> Iterator[Objects]:
-    made = Objects(installed, replica, answering)
-    try:
+        made.start()
         yield made
     finally:
         made.close()
 
 
-def test_apply_update_delete(objects: Objects, answering: Answering, installed: Cluster) -> None:
-    answering.add("op-a", "op-b", **{ZONE: "1"})
-    answering.add("op-c", **{ZONE: "2"})
-    objects.apply("edge", {ZONE: "1"})
-    objects.until_told("op-a", "edge")
-    objects.until_told("op-b", "edge")
-    assert answering.told("op-c") == []
-    objects.until_condition("edge", "Ready", "Unknown", "Progressing")
-    answering.reply()
-    objects.wait("edge")
-    status = objects.get("edge")["status"]
+def test_apply_update_delete(scene: Scene) -> None:
+    scene.nodes.add("op-a", "op-b", **{ZONE: "1"})
+    scene.nodes.add("op-c", **{ZONE: "2"})
+    scene.apply("edge", {ZONE: "1"})
+    scene.until_told("op-a", "edge")
+    scene.until_told("op-b", "edge")
+    assert scene.nodes.told("op-c") == []
+    scene.until_condition("edge", "Ready", "Unknown", "Progressing")
+    scene.nodes.reply()
+    scene.wait("edge")
+    status = scene.get("edge")["status"]
     assert status["nodes"]["ready"] == status["nodes"]["selected"] == 2
     assert status["traffic"]["redirectedPackets"] == 200
 
-    objects.apply("edge", {ZONE: "1"}, priority=7)
-    objects.until(lambda: answering.told("op-a") == [("edge", 2)], "the new generation is told")
-    objects.until_condition("edge", "Reconciling", "True", "Progressing")
-    answering.reply()
-    objects.wait("edge")
-    assert objects.get("edge")["status"]["observedGeneration"] == 2
+    scene.apply("edge", {ZONE: "1"}, priority=7)
+    scene.until(lambda: scene.nodes.told("op-a") == [("edge", 2)], "the change is told")
+    scene.until_condition("edge", "Reconciling", "True", "Progressing")
+    scene.nodes.reply()
+    scene.wait("edge")
+    assert scene.get("edge")["status"]["observedGeneration"] == 2
 
-    installed.kubectl("delete", "xdpredirect", "edge", "--wait=false")
-    objects.until_told("op-a")
-    objects.until_told("op-b")
-    answering.reply("op-a")
-    assert objects.get("edge")["metadata"]["deletionTimestamp"]
-    answering.reply("op-b")
-    installed.kubectl("wait", "--for=delete", "xdpredirect/edge", "--timeout=60s")
+    scene.delete("edge")
+    scene.until_told("op-a")
+    scene.until_told("op-b")
+    scene.nodes.reply("op-a")
+    scene.until(
+        lambda: "op-b" in scene.get("edge")["status"]["conditions"][0]["message"],
+        "the status says who holds it",
+    )
+    scene.nodes.reply("op-b")
+    scene.cluster.kubectl("wait", "--for=delete", "xdpredirect/edge", "--timeout=60s")
+
+
+def test_nodes_come_change_and_go(scene: Scene) -> None:
+    scene.nodes.add("op-a", **{ZONE: "1"})
+    scene.apply("edge", {ZONE: "1"})
+    scene.until_told("op-a", "edge")
+    scene.nodes.reply()
+    scene.wait("edge")
+
+    scene.nodes.add("op-b", **{ZONE: "1"})
+    scene.until_told("op-b", "edge")
+    scene.until_condition("edge", "Ready", "Unknown", "Progressing")
+    scene.nodes.reply()
+    scene.wait("edge")
+
+    scene.nodes.add("op-a", **{ZONE: "2"})
+    scene.until_told("op-a")
+    assert scene.nodes.spec("op-a")["revision"] == 2
+    scene.until(
+        lambda: scene.get("edge")["status"]["nodes"]["selected"] == 1, "one node is selected"
+    )
+
+    scene.cluster.kubectl("delete", "node", "op-b")
+    scene.until_condition("edge", "Ready", "True", "NothingSelected")
+    scene.until_condition("edge", "Degraded", "True", "NothingSelected")
+    scene.until(lambda: not scene.nodes.spec("op-b"), "the object of the node goes with its Node")
+
+
+def test_a_node_that_is_gone_does_not_hold_a_deletion(scene: Scene) -> None:
+    scene.nodes.add("op-a", "op-b", **{ZONE: "1"})
+    scene.apply("edge", {ZONE: "1"})
+    scene.until_told("op-b", "edge")
+    scene.nodes.reply()
+    scene.wait("edge")
+    scene.delete("edge")
+    scene.until_told("op-a")
+    scene.nodes.reply("op-a")
+    scene.cluster.kubectl("delete", "node", "op-b")
+    scene.until(lambda: not scene.exists("edge"), "edge is gone")
+
+
+def test_two_objects_in_conflict(scene: Scene) -> None:
+    scene.nodes.add("op-a", **{ZONE: "1"})
+    scene.apply("second", {ZONE: "1"}, mode="Generic")
+    scene.apply("first", {ZONE: "1"}, priority=10)
+    scene.until_told("op-a", "first", "second")
+    winner = "XdpRedirect first runs on eth0 in mode Native; give both the same mode"
+    scene.nodes.reply(state="Conflicted", reason="Conflicted", message=winner)
+    scene.until_condition("second", "Ready", "False", "Conflicted")
+    scene.until_condition("second", "Stalled", "True", "Conflicted")
+    failing = scene.get("second")["status"]["failingNodes"]
+    assert failing == [{"name": "op-a", "reason": "Conflicted", "message": winner}]
+
+
+@pytest.mark.parametrize("state", ["Paused", "Detached"])
+def test_states_reach_the_agent_and_its_answer_the_object(scene: Scene, state: str) -> None:
+    scene.nodes.add("op-a", **{ZONE: "1"})
+    scene.apply("edge", {ZONE: "1"})
+    scene.until_told("op-a", "edge")
+    scene.nodes.reply()
+    scene.wait("edge")
+    scene.apply("edge", {ZONE: "1"}, state=state)
+    scene.until(lambda: scene.nodes.told("op-a") == [("edge", 2)], "the state is told")
+    assert scene.nodes.spec("op-a")["redirects"][0]["spec"]["state"] == state
+    scene.nodes.reply(state=state)
+    scene.until_condition("edge", "Ready", "True", state)
+
+
+def test_describe_tells_what_became_of_it(scene: Scene) -> None:
+    scene.nodes.add("op-a", **{ZONE: "1"})
+    scene.apply("edge", {ZONE: "1"})
+    scene.until_told("op-a", "edge")
+    scene.nodes.reply()
+    scene.wait("edge")
+
+    def described() -> str:
+        return scene.cluster.kubectl("describe", "xdpredirect", "edge")
+
+    scene.until(
+        lambda: "running on 1 interface of 1 node" in described().split("Events:")[-1], "it is told"
+    )
+    scene.nodes.reply(state="Failed", reason="ApplyFailed", message="eth0: EBUSY")
+    scene.until(lambda: "ApplyFailed" in described().split("Events:")[-1], "the failure is told")
+    events = described().split("Events:")[-1]
+    assert events.count("Redirecting") == 1
+    assert "Warning" in events
+
+
+def test_the_log_says_which_object_node_and_generation(scene: Scene) -> None:
+    scene.nodes.add("op-a", **{ZONE: "1"})
+    scene.apply("edge", {ZONE: "1"})
+    scene.until_told("op-a", "edge")
+    lines = scene.replicas[0].process.log.read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [r["revision"] for r in records if r.get("node") == "op-a"] == [1]
+    assert all(r["generation"] == 1 for r in records if r.get("object") == "edge")
+    assert any(r.get("object") == "edge" for r in records)

@@ -1,11 +1,13 @@
-"""The log of the long-running agent: one line a record to standard error, text or JSON.
+"""The log of the long-running processes: one line a record to standard error, text or JSON.
 
-Called by `agent`. The text format leaves the time to journald, which stamps every line.
+Called by `agent` and `operator`. The text format leaves the time to journald.
 """
 
 import json
 import logging
 import time
+
+_ABOUT = ("object", "generation", "node", "revision")
 
 
 class TextFormatter(logging.Formatter):
@@ -20,7 +22,8 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time (RFC 3339, UTC), level, logger, message, and error."""
+    """One JSON object a line: time (RFC 3339, UTC), level, logger, message, error, and what it is
+    about: object, generation, node, revision."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Always one line: JSON escapes line breaks."""
@@ -31,16 +34,20 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        about = vars(record)
+        value |= {name: about[name] for name in _ABOUT if name in about}
         if record.exc_info:
             value["error"] = self.formatException(record.exc_info)
         return json.dumps(value, ensure_ascii=False)
 
 
-def log_to_stderr(form: str) -> None:
-    """Send records of level info and above to standard error, as `text` or `json`."""
+def log_to_stderr(form: str, *libraries: str) -> None:
+    """Send records of level info and above to standard error, as `text` or `json`; of `libraries`,
+    by the names of their loggers, warnings and above."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
-    logger = logging.getLogger("xdpredirect")
-    logger.handlers[:] = [handler]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    for name in ("xdpredirect", *libraries):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(logging.WARNING if name in libraries else logging.INFO)
+        logger.propagate = False

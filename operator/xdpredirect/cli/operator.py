@@ -23,5 +23,5 @@ def operator(settings: Settings) -> int:
     except ModuleNotFoundError as error:
         words = f"{error.name} is missing: pip install 'xdp-redirect-operator[operator]'"
         raise InvalidInput((words,)) from None
-    log_to_stderr(settings.log)
+    log_to_stderr(settings.log, "kopf", "asyncio")
     return run_operator(settings)

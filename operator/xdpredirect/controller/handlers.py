@@ -4,6 +4,7 @@ Called by `process`. The handler only hands the event on; everything level-based
 other module knows kopf.
 """
 
+import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -31,11 +32,13 @@ class Backoffs:
 
 
 async def watch(access: Callable[[], Access], heard: Heard, stop: Event) -> None:
-    """Hand every event of XdpRedirects to `heard` until `stop` is set or a signal asks to end.
+    """Hand every event of XdpRedirects to `heard` until `stop` is set.
 
     Raises whatever ends kopf's watching; the caller starts it again.
     """
     registry = kopf.OperatorRegistry()
+    # Its only warning is that it takes no signals here, which is on purpose.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.ConnectionInfo:
@@ -45,14 +48,25 @@ async def watch(access: Callable[[], Access], heard: Heard, stop: Event) -> None
     async def redirect(event: Mapping[str, Any], **_: Any) -> None:
         heard(event["type"], cast(dict[str, object], dict(event["object"])))
 
-    logging.getLogger("kopf").setLevel(logging.WARNING)
-    await kopf.operator(
-        registry=registry,
-        settings=settings(),
-        clusterwide=True,
-        standalone=True,
-        stop_flag=stop,
-    )
+    flag = asyncio.Event()
+    follower = asyncio.create_task(_follow(stop, flag))
+    try:
+        await kopf.operator(
+            registry=registry,
+            settings=settings(),
+            clusterwide=True,
+            standalone=True,
+            stop_flag=flag,
+        )
+    finally:
+        follower.cancel()
+
+
+async def _follow(stop: Event, flag: asyncio.Event) -> None:
+    # kopf would wait for a threading.Event in a thread, which outlives kopf and holds the process.
+    while not stop.is_set():
+        await asyncio.sleep(0.2)
+    flag.set()
 
 
 def settings() -> kopf.OperatorSettings:

@@ -172,9 +172,9 @@ class Loop(threading.Thread):
     def _settle(self, result: Result) -> None:
         action, error = result.action, result.error
         kind, name = _key(action)
-        where = {"object" if kind == "redirect" else "node": name}
+        about = self._about(action)
         if error is None:
-            log.info("%s", action, extra=where)
+            log.info("%s", action, extra=about)
             self._pending.succeeded(kind, name)
             take(self._fleet, action, result.stored)
             return
@@ -182,7 +182,16 @@ class Loop(threading.Thread):
         delay = self._pending.failed(kind, name, time.monotonic(), asked)
         # Somebody else wrote in between: the watch brings it, and the next plan knows it.
         level = logging.DEBUG if _conflict(error) else logging.WARNING
-        log.log(level, "%s: %s; again in %.1f s", action, error, delay, extra=where)
+        log.log(level, "%s: %s; again in %.1f s", action, error, delay, extra=about)
+
+    def _about(self, action: Action) -> dict[str, object]:
+        """What a record of the log is about, for programs."""
+        kind, name = _key(action)
+        if kind == "node":
+            there = action.there if isinstance(action, ApplyNodeObject | EmptyNodeObject) else None
+            return {"node": name, "revision": there.revision + 1 if there else 1}
+        redirect = self._fleet.redirects.get(name)
+        return {"object": name, "generation": redirect.generation if redirect else 0}
 
 
 def _key(action: Action) -> tuple[str, str]:

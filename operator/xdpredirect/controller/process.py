@@ -31,6 +31,7 @@ from xdpredirect.settings import Settings, this_pod
 LEASE = "xdp-redirect-operator"
 STALE_SECONDS = 240.0
 """A watch is silent for 90 seconds at most before it is opened anew, a loop turns every 5."""
+POLL_SECONDS = 0.2
 log = logging.getLogger("xdpredirect.controller")
 
 
@@ -48,7 +49,7 @@ def run_operator(settings: Settings) -> int:
     _end_at_signals(stop)
     election.start()
     try:
-        while not stop.is_set() and not election.won.wait(0.2):
+        while not stop.is_set() and not election.won.wait(POLL_SECONDS):
             pass
         if not stop.is_set():
             leader.lead(stop)
@@ -84,15 +85,21 @@ class Leader:
         fleet = Fleet(self.settings.silence_seconds)
         self.loop = Loop(fleet, inbox, Actor(self.api, self.identity), feed)
         self.loop.when(self._may_plan)
-        for thread in (*self.reflectors, self.loop):
+        over = threading.Event()
+        # Not in the main thread: there kopf would take the signals, and a second for each of its
+        # tasks, while the next leader waits for the lease.
+        kopf = threading.Thread(
+            target=self._watch_redirects, args=(feed, over), name="kopf", daemon=True
+        )
+        for thread in (*self.reflectors, self.loop, kopf):
             thread.start()
-        try:
-            self._watch_redirects(feed, stop)
-        finally:
-            self.loop.stop()
-            for reflector in self.reflectors:
-                reflector.stop()
-            self.loop.join()
+        while not stop.is_set() and not self.election.lost.wait(POLL_SECONDS):
+            pass
+        over.set()
+        self.loop.stop()
+        for reflector in self.reflectors:
+            reflector.stop()
+        self.loop.join()
 
     def ailment(self) -> str:
         """What a new process would mend: a thread or a watch that went quiet."""
@@ -118,30 +125,18 @@ class Leader:
         """Not before the whole fleet is known, and not once somebody else may lead."""
         return self.election.leads() and all(item.synced.is_set() for item in self.reflectors)
 
-    def _watch_redirects(self, feed: RedirectFeed, stop: threading.Event) -> None:
+    def _watch_redirects(self, feed: RedirectFeed, over: threading.Event) -> None:
         """Runs kopf again and again; what ends it is logged, and a list finds what it missed."""
-        over = threading.Event()
-        guard = threading.Thread(target=self._end_when_lost, args=(stop, over), daemon=True)
-        guard.start()
         while not over.is_set():
             try:
                 asyncio.run(handlers.watch(lambda: self.api.access, feed.heard, over))
-                stop.set()
             except Exception as error:
                 log.error("the watch of xdpredirects ended, it starts again: %s", error)
                 feed.again()
                 over.wait(random.uniform(1.0, 3.0))
-            _end_at_signals(stop)
-
-    def _end_when_lost(self, stop: threading.Event, over: threading.Event) -> None:
-        while not stop.is_set() and not self.election.lost.is_set():
-            stop.wait(0.2)
-        over.set()
 
 
 def _end_at_signals(stop: threading.Event) -> None:
-    """For the times when kopf does not run: it takes these away, and its own with it."""
-
     def end(number: int, _: FrameType | None) -> None:
         log.info("%s: stopping; every datapath stays", signal.Signals(number).name)
         stop.set()

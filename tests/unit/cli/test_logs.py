@@ -57,3 +57,19 @@ def test_information_is_logged_and_details_are_not(capsys: pytest.CaptureFixture
     logging.getLogger("xdpredirect.agent").info("following /etc/xdp")
     logging.getLogger("xdpredirect.agent").debug("noise")
     assert capsys.readouterr().err == "info: following /etc/xdp\n"
+
+
+def test_json_says_what_a_record_is_about() -> None:
+    about = record("told")
+    vars(about).update(node="worker-1", revision=3)
+    line = json.loads(JsonFormatter().format(about))
+    assert (line["node"], line["revision"]) == ("worker-1", 3)
+    assert "object" not in line
+
+
+def test_libraries_speak_in_the_same_format_and_only_when_it_matters() -> None:
+    log_to_stderr("json", "library")
+    library, ours = logging.getLogger("library"), logging.getLogger("xdpredirect")
+    assert library.handlers == ours.handlers
+    assert library.isEnabledFor(logging.WARNING)
+    assert not library.isEnabledFor(logging.INFO)
