@@ -61,7 +61,7 @@ class Reporter(threading.Thread):
         self._wanted_for = ""
         self._echo: object = None
         self._stopped = False
-        self._silent = False
+        self._told: tuple[int, str] | None = None
 
     def saw(self, document: Mapping[str, object] | None) -> None:
         """The node object as the server holds it now; None when there is none."""
@@ -146,7 +146,7 @@ class Reporter(threading.Thread):
             return
         with self._changed:
             self._backoff.reset()
-            self._silent = False
+            self._told = None
             metadata = cast(Mapping[str, object], answer["metadata"])
             if self._target is not None and self._target.uid == uid:
                 self._target = _Target(uid, _version(metadata))
@@ -156,9 +156,10 @@ class Reporter(threading.Thread):
 
     def _failed(self, error: ApiError) -> None:
         with self._changed:
-            if not self._silent:
+            kind = (error.status, error.reason)
+            if kind != self._told:
                 log.warning("status of %s: %s; trying again", self._node, error)
-                self._silent = True
+                self._told = kind
             delay = self._backoff.next(error.retry_after)
             self._ledger = policy.failed(self._ledger, time.monotonic(), delay)
 

@@ -70,7 +70,7 @@ class Reflector(threading.Thread):
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._stream: Stream | None = None
-        self._silent = False
+        self._told: tuple[int, str] | None = None
         self.heard = self._pace.monotonic()
         self.synced = threading.Event()
 
@@ -154,15 +154,16 @@ class Reflector(threading.Thread):
     def _calm(self) -> None:
         """Something arrived through a watch: the trouble, if there was any, is over."""
         self._backoff.reset()
-        if self._silent:
+        if self._told is not None:
             log.info("%s: the API server answers again", self.name)
-            self._silent = False
+            self._told = None
 
     def _wait(self, error: ApiError) -> None:
         if self._stopped.is_set():
             return
-        # Once per outage, not once per attempt; an outdated version is nothing to tell.
-        if not self._silent and error.status != 410:
+        # Once per kind of trouble, not once per attempt; an outdated version is nothing to tell.
+        kind = (error.status, error.reason)
+        if kind != self._told and error.status != 410:
             log.warning("%s: %s; trying again", self.name, error)
-            self._silent = True
+            self._told = kind
         self._stopped.wait(self._backoff.next(error.retry_after))

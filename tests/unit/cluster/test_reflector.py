@@ -229,13 +229,13 @@ def test_a_sink_that_fails_is_told_everything_again(caplog: pytest.LogCaptureFix
     assert "cannot take what was sent" in caplog.text
 
 
-def test_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_trouble_is_logged_once_per_kind(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    script = (*(refusal(503, "Away") for _ in range(4)), listing(), watch(bookmark(11), end="open"))
     pace = Pace(first_backoff=0.001, relist_after=1, chance=lambda: 0.0)
-    ended = (*script[:-1], watch(bookmark(11)), listing(thing("a")), OPEN)
-    with following(*ended, pace=pace) as (told, *_):
+    away = [refusal(503, "Away")] * 4 + [refusal(401, "Unauthorized")] * 2
+    script = (*away, listing(), watch(bookmark(11)), listing(thing("a")), OPEN)
+    with following(*script, pace=pace) as (told, *_):
         told.take(2)
     words = [record.getMessage() for record in caplog.records]
-    assert len([text for text in words if "trying again" in text]) == 1
+    assert [text.split("(")[1][:4] for text in words if "trying again" in text] == ["Away", "Unau"]
     assert len([text for text in words if "answers again" in text]) == 1
