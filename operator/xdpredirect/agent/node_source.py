@@ -63,6 +63,8 @@ class NodeSource:
         )
         self._orders: Orders | None = None
         self._refusal: Refusal | None = None
+        self._unread: Document | None = None
+        self._differs = True
 
     def start(self) -> None:
         """Take up what was wanted last, then listen."""
@@ -91,15 +93,21 @@ class NodeSource:
     def take(self) -> bool:
         """Bring the files up to what is wanted. False while nobody has ever said what that is:
         then nothing may be changed. Raises OSError."""
-        document = self._inbox.take()
-        if document is not None:
-            self._judge(document)
+        # What could not be kept, as on a full disk, is tried again with the next pass.
+        self._unread = self._inbox.take() or self._unread
+        if self._unread is not None:
+            self._judge(self._unread)
+            self._unread = None
         if self._orders is None:
             self._tell(None, "")
             return False
         self._sets.need(self._orders.address_sets)
-        sets, kept = self._sets.take()
-        self._store.replace((*sets, *self._orders.documents), kept)
+        self._differs |= self._sets.take()
+        if self._differs:
+            wanted = (*self._sets.changed(), *self._orders.documents)
+            self._store.replace(wanted, self._sets.kept())
+            self._sets.written()
+            self._differs = False
         return True
 
     def report(self, outcome: Outcome) -> None:
@@ -120,7 +128,7 @@ class NodeSource:
         metadata = cast(Document, document["metadata"])
         named = {name: metadata[name] for name in ("name", "uid", "generation")}
         self._store.remember({**kept, "metadata": named})
-        self._orders, self._refusal = judged, None
+        self._orders, self._refusal, self._differs = judged, None, True
         log.info("revision %d: %d XdpRedirects", judged.revision, len(judged.documents))
 
     def _tell(self, outcome: Outcome | None, problem: str) -> None:

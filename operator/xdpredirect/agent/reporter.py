@@ -141,13 +141,16 @@ class Reporter(threading.Thread):
                 manager=MANAGER,
                 subresource="status",
             )
+            metadata = cast(Mapping[str, object], answer["metadata"])
         except ApiError as error:
             self._failed(error)
+            return
+        except KeyError as error:
+            self._failed(ApiError(0, "BadAnswer", f"an object without {error}"))
             return
         with self._changed:
             self._backoff.reset()
             self._told = None
-            metadata = cast(Mapping[str, object], answer["metadata"])
             if self._target is not None and self._target.uid == uid:
                 self._target = _Target(uid, _version(metadata))
                 self._echo = answer.get("status")

@@ -25,6 +25,7 @@ class SetSource:
         self._api, self._news = api, news
         self._names: frozenset[str] = frozenset()
         self._gone: set[str] = set()
+        self._changed: dict[str, Document] = {}
         self._inbox: SetInbox | None = None
         self._reflector: Reflector | None = None
         self.reading = False
@@ -34,7 +35,7 @@ class SetSource:
         if names == self._names:
             return
         self._names = names
-        self._gone = set()
+        self._gone, self._changed = set(), {}
         self.stop()
         self.reading = bool(names)
         if not names:
@@ -46,21 +47,34 @@ class SetSource:
         self._reflector = Reflector(self._api, query, self._inbox)
         self._reflector.start()
 
-    def take(self) -> tuple[list[Document], set[Key]]:
-        """Sets to write, and keys of those to keep as they are on disk."""
-        changed: list[Document] = []
-        if self._inbox is not None:
-            items, complete = self._inbox.take()
-            self.reading = self.reading and not complete
-            for name, item in items.items():
-                if item is None:
-                    self._gone.add(name)
-                    continue
-                self._gone.discard(name)
-                document = _checked(item)
-                if document is not None:
-                    changed.append(document)
-        return changed, {Key("XdpAddressSet", name) for name in self._names - self._gone}
+    def take(self) -> bool:
+        """Take what was sent; whether there was anything."""
+        if self._inbox is None:
+            return False
+        items, complete = self._inbox.take()
+        self.reading = self.reading and not complete
+        for name, item in items.items():
+            self._changed.pop(name, None)
+            if item is None:
+                self._gone.add(name)
+                continue
+            self._gone.discard(name)
+            document = _checked(item)
+            if document is not None:
+                self._changed[name] = document
+        return bool(items)
+
+    def changed(self) -> list[Document]:
+        """Sets that are to be written, until `written`."""
+        return list(self._changed.values())
+
+    def kept(self) -> set[Key]:
+        """Sets that stay as they are on disk, whether they are there or not."""
+        return {Key("XdpAddressSet", name) for name in self._names - self._gone}
+
+    def written(self) -> None:
+        """They are on disk; memory need not hold them any longer."""
+        self._changed = {}
 
     def stop(self) -> None:
         """Follow nothing any more."""

@@ -19,7 +19,7 @@ from xdpredirect.cluster.access import Access
 from xdpredirect.cluster.body import encoded
 from xdpredirect.cluster.credentials import Stamp, TokenFile, stamp, tls_context
 from xdpredirect.cluster.resource import Document
-from xdpredirect.errors import ApiError
+from xdpredirect.errors import ApiError, InvalidInput
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
@@ -87,6 +87,9 @@ class Transport:
                 redirect=False,
                 preload_content=False,
             )
+        except InvalidInput as error:
+            # A certificate that is being renewed may be half there.
+            raise ApiError(0, "BadCredentials", str(error)) from error
         except (HTTPError, OSError, ValueError) as error:
             raise unreachable(error) from error
         if 200 <= response.status < 300:

@@ -1,12 +1,16 @@
 """From what an API server says to files, and from passes to what it is told; on real sockets."""
 
+import errno
 import json
+import os
 import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.unit.agent.test_node_orders import node
 from tests.unit.cli.samples import thing
@@ -126,6 +130,28 @@ def test_what_was_wanted_last_counts_without_a_server(tmp_path: Path) -> None:
     with cluster_source(settings) as made:
         assert made.take()
         assert kept(tmp_path) == {"xdpredirect.edge.json"}
+
+
+def test_what_could_not_be_kept_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with source(Cluster(node(), sets=(SET,)), tmp_path) as (made, _):
+        news(made)
+        with monkeypatch.context() as patch:
+            patch.setattr("xdpredirect.agent.node_store.write_atomically", full)
+            with pytest.raises(OSError, match="No space"):
+                made.take()
+        assert made.take()
+        news(made)
+        with monkeypatch.context() as patch:
+            patch.setattr("xdpredirect.agent.node_store.write_atomically", full)
+            with pytest.raises(OSError, match="No space"):
+                made.take()
+        assert made.take()
+    assert kept(tmp_path) == {"xdpredirect.edge.json", "xdpaddressset.s.json"}
 
 
 def test_a_refused_spec_leaves_the_files_and_is_reported(tmp_path: Path) -> None:
