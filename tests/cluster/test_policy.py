@@ -19,7 +19,7 @@ from xdpredirect.settings import Settings, this_pod
 MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 REDIRECTS = f"{GROUP}/xdpredirects"
 FINALIZER = "xdpredirect.io/cleanup"
-OTHERS = {"ValidatingAdmissionPolicy": 2, "ValidatingAdmissionPolicyBinding": 2, "Deployment": 1}
+OTHERS = {"ValidatingAdmissionPolicy": 3, "ValidatingAdmissionPolicyBinding": 3, "Deployment": 1}
 
 
 @pytest.fixture(scope="module")
@@ -118,10 +118,10 @@ def test_the_expressions_have_no_type_errors(cluster: Cluster, token: str) -> No
     def checked() -> list[dict[str, Any]]:
         found = json.loads(cluster.kubectl("get", "validatingadmissionpolicies", "-o", "json"))
         ours = [i for i in found["items"] if i["metadata"]["name"].startswith("xdp-redirect")]
-        assert len(ours) == 2
+        assert len(ours) == 3
         return [i["status"] for i in ours if "observedGeneration" in i.get("status", {})]
 
-    until(lambda: len(checked()) == 2, "the controller has checked both policies")
+    until(lambda: len(checked()) == 3, "the controller has checked every policy")
     for status in checked():
         assert status["typeChecking"] == {}, status
 
@@ -226,7 +226,8 @@ THEFTS = {
     "an object more": ("POST", REDIRECTS),
     "secrets": ("GET", "/api/v1/secrets"),
     "pods": ("GET", f"/api/v1/namespaces/{SYSTEM}/pods"),
-    "a node": ("PATCH", "/api/v1/nodes/a"),
+    "a node's status": ("PATCH", "/api/v1/nodes/a/status"),
+    "a node removed": ("DELETE", "/api/v1/nodes/a"),
     "the schemas": ("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"),
     "daemon sets elsewhere": ("GET", "/apis/apps/v1/namespaces/kube-system/daemonsets"),
     "leases elsewhere": ("GET", "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"),
