@@ -87,7 +87,7 @@ def _monitor(quick: bool) -> dict[str, Spread]:
 def _cluster(quick: bool) -> dict[str, Spread]:
     from tests.bench.cluster import measure  # noqa: PLC0415 - needs what only this group needs
 
-    return measure.measure(*((50, 3, 2, 40.0) if quick else (1000, 40, 5, 90.0)))
+    return measure.measure(*((50, 3, 2, 30.0) if quick else (1000, 40, 5, 60.0)))
 
 
 _MEASURE = {

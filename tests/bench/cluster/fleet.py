@@ -46,10 +46,13 @@ def document(name: str, role: str, variant: int) -> dict[str, Any]:
 def _changing(scene: Scene, trace: Trace, nodes: int, rounds: int) -> Samples:
     """The first apply makes the node objects; each further one changes them."""
     found: Samples = {"first": [], "apply": [], "peak": [], "writes": []}
+    found |= {f"{program}-cpu": [] for program in scene.cpu_seconds()}
     for generation in range(1, rounds + 2):
-        wall, began = time.time(), time.monotonic()
+        wall, began, before = time.time(), time.monotonic(), scene.cpu_seconds()
         scene.fleet.apply(document(NAME, ROLE, generation))
         at = trace.until(effective(generation, nodes), began, f"generation {generation}")
+        for program, used in scene.cpu_seconds().items():
+            found[f"{program}-cpu"].append(used - before[program])
         _check(scene, generation, nodes)
         found["first" if generation == 1 else "apply"].append(at - began)
         written = audit.ours(audit.writes(scene.audit_log, wall))
@@ -134,7 +137,7 @@ def _restarting(scene: Scene, rounds: int) -> Samples:
             found["restart"].append(at - began)
             time.sleep(SETTLE_SECONDS)
             written = audit.ours(audit.writes(scene.audit_log, wall))
-            others = [w for w in written if w.name != CANARY and "events" not in w.resource]
+            others = [w for w in written if w.name.split(".")[0] != CANARY]
             found["restart-writes"].append(float(len(others)))
     scene.fleet.delete(CANARY)
     return found

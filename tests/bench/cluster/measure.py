@@ -22,6 +22,7 @@ def measure(nodes: int, changes: int, rounds: int, seconds: float) -> dict[str, 
         fcntl.flock(turn, fcntl.LOCK_EX)
         with Scene() as scene:
             found = _measured(scene, nodes, changes, rounds, seconds)
+            print(*scene.complaints(), sep="\n")
     made = {f"cluster.{name}": spread(values) for name, values in found.items()}
     for name in ("cold", "target"):
         values = found[name]

@@ -14,6 +14,7 @@ from types import TracebackType
 
 from tests.bench.cluster.lag import Note
 from tests.bench.cluster.population import populate
+from tests.bench.process import cpu_seconds
 from tests.cluster.cluster import ROOT, Cluster
 from tests.cluster.fleet import Fleet, Station
 from tests.cluster.installed import install
@@ -86,6 +87,24 @@ class Scene:
     def audit_log(self) -> Path:
         """Of the API server."""
         return self.cluster.control_plane.audit_log
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """Of the operator, of API server and etcd, and of the crowd, since their start."""
+        assert self._crowd is not None
+        plane = self.cluster.control_plane
+        servers = [pid for pid in (plane.api_server.pid, plane.etcd.pid) if pid is not None]
+        return {
+            "operator": cpu_seconds(self.operator),
+            "server": sum(map(cpu_seconds, servers)),
+            "crowd": cpu_seconds(self._crowd.pid),
+        }
+
+    def complaints(self) -> list[str]:
+        """Warnings and errors in the logs of the operator, the agent and the crowd."""
+        node = self.station.node.agent.log
+        logs = (self.fleet.operator.process.log, node, self.directory / "crowd.log")
+        lines = (line for log in logs for line in log.read_text(errors="replace").splitlines())
+        return [line for line in lines if line.lower().startswith(("warning", "error"))]
 
     def grow(self, total: int) -> None:
         """Simulated nodes until there are `total`, nobody on them yet."""
