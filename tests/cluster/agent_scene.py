@@ -6,11 +6,11 @@ Used by test_agent*.py: here the operator is the test.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.cluster.nodes import Nodes
-from tests.cluster.waiting import until
+from tests.cluster.waiting import PATIENCE_SECONDS, until
 from tests.cluster.wire import GROUP, Answer, Wire
 from tests.kernel.lab import Lab, Port
 from tests.kernel.loaded import CACHE
@@ -108,7 +108,7 @@ class AgentScene:
         """Deletes an XdpAddressSet."""
         self.wire.request("DELETE", f"{GROUP}/xdpaddresssets/{name}")
 
-    def object(self) -> dict[str, Any]:
+    def stored(self) -> dict[str, Any]:
         """The node object as the server has it."""
         answer: Answer = self.wire.request("GET", f"{GROUP}/{PLURAL}/{self.name}")
         assert answer.status == 200, answer
@@ -116,7 +116,7 @@ class AgentScene:
 
     def status(self) -> dict[str, Any]:
         """Of the node object; empty while there is none."""
-        return dict(self.object().get("status", {}))
+        return dict(self.stored().get("status", {}))
 
     def condition(self, kind: str = "Ready") -> tuple[str, str]:
         """(status, reason) of a condition."""
@@ -142,9 +142,11 @@ class AgentScene:
             self.far["in"].send([FRAME])
             return bool(arrived.wait(1, timeout=0.2))
 
-    def until(self, holds: Any, what: str) -> None:
+    def until(
+        self, holds: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS
+    ) -> None:
         """As `waiting.until`, with the agent's log and the object as evidence."""
-        until(holds, what, evidence=lambda: f"{self.node.agent.tail()}\n{self._shown()}")
+        until(holds, what, seconds, lambda: f"{self.node.agent.tail()}\n{self._shown()}")
 
     def observed(self, document: Mapping[str, Any]) -> bool:
         """Whether the status is about the revision of a written object."""
@@ -156,11 +158,9 @@ class AgentScene:
         until(lambda: self.name not in self.wire.names(PLURAL), "the node object is gone")
 
     def _shown(self) -> str:
-        answer = self.wire.request("GET", f"{GROUP}/{PLURAL}/{self.name}")
+        try:
+            answer = self.wire.request("GET", f"{GROUP}/{PLURAL}/{self.name}")
+        except OSError as error:
+            return str(error)
         answer.body.get("metadata", {}).pop("managedFields", None)
         return json.dumps(answer.body, indent=1)[:6000]
-
-
-def names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Of the redirects of a status."""
-    return [entry["name"] for entry in entries]

@@ -22,11 +22,11 @@ NEVER = "600"
 class Scene:
     """`replicas` are operators in the order in which they were started."""
 
-    def __init__(self, cluster: Cluster, silence: str = NEVER) -> None:
+    def __init__(self, cluster: Cluster, *options: str, silence: str = NEVER) -> None:
         self.cluster, self.wire = cluster, Wire(cluster)
         self.nodes = Answering(cluster)
         self.replicas: list[Operator] = []
-        self._options = ("--silence-seconds", silence, "--log", "json")
+        self._options = ("--silence-seconds", silence, "--log", "json", *options)
         self._lab = Lab()
         self._names: set[str] = set()
 

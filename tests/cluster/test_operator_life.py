@@ -26,7 +26,7 @@ def scene(installed: Cluster) -> Iterator[Scene]:
 
 @pytest.fixture
 def impatient(installed: Cluster) -> Iterator[Scene]:
-    made = Scene(installed, SILENCE)
+    made = Scene(installed, silence=SILENCE)
     try:
         yield made
     finally:

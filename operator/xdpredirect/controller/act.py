@@ -7,20 +7,32 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from xdpredirect.api.decode import API_VERSION
-from xdpredirect.cluster.resource import EVENTS, NODE_OBJECTS, REDIRECTS, Document, Resource
+from xdpredirect.cluster.resource import (
+    DAEMONSETS,
+    EVENTS,
+    NODE_OBJECTS,
+    NODES,
+    REDIRECTS,
+    Document,
+    Resource,
+)
 from xdpredirect.controller.actions import (
     Action,
     AddFinalizer,
+    ApplyDaemonSet,
     ApplyNodeObject,
     ApplyStatus,
     EmptyNodeObject,
+    LabelNode,
     NoteLeftOut,
     PostEvent,
     RemoveFinalizer,
 )
+from xdpredirect.controller.agents import LABEL, LABEL_VALUE
 from xdpredirect.controller.event import event_document
 from xdpredirect.controller.fleet import Fleet
 from xdpredirect.controller.observed import Node, NodeObject
+from xdpredirect.controller.plain import child, text
 from xdpredirect.controller.read_node import read_node_object
 from xdpredirect.controller.render import Rendered, node_document
 from xdpredirect.errors import ApiError, XdpRedirectError
@@ -74,6 +86,12 @@ class Actor:
                 return self._apply_node(node, rendered, there)
             case EmptyNodeObject(node=node, there=there):
                 return self._apply_node(node, Rendered(), there)
+            case LabelNode(node=node, wanted=wanted):
+                return self._label_node(node, wanted)
+            case ApplyDaemonSet(document=document):
+                metadata = child(document, "metadata")
+                within = DAEMONSETS.within(text(metadata, "namespace"))
+                return self._api.apply(within, document, manager=MANAGER)
             case ApplyStatus():
                 return self._apply_status(action)
             case PostEvent():
@@ -101,6 +119,12 @@ class Actor:
             )
         return stored
 
+    def _label_node(self, node: Node, wanted: bool) -> Document:
+        labels: Document = {LABEL: LABEL_VALUE if wanted else None}
+        return self._api.merge_patch(
+            NODES, node.name, {"metadata": {"uid": node.uid, "labels": labels}}
+        )
+
     def _apply_status(self, action: ApplyStatus) -> Document | None:
         document: Document = {
             "apiVersion": API_VERSION,
@@ -121,6 +145,10 @@ def take(fleet: Fleet, action: Action, stored: Mapping[str, object] | None) -> N
     match action:
         case NoteLeftOut(node=node, redirects=names):
             fleet.leave_out(node, names)
+        case LabelNode() if stored is not None:
+            fleet.put_node(dict(stored))
+        case ApplyDaemonSet() if stored is not None:
+            fleet.agents.put(dict(stored), applied=True)
         case ApplyNodeObject() | EmptyNodeObject() if stored is not None:
             fleet.put_object(dict(stored))
         case AddFinalizer() | RemoveFinalizer() | ApplyStatus() if stored is not None:

@@ -4,7 +4,7 @@ out, the log prints them. Each sentence names what changes."""
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xdpredirect.controller.observed import Node, NodeObject
+from xdpredirect.controller.observed import Document, Node, NodeObject
 from xdpredirect.controller.render import Rendered
 
 
@@ -58,6 +58,27 @@ class EmptyNodeObject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelNode:
+    """Let the agents' DaemonSet have a pod on a node, or no longer."""
+
+    node: Node
+    wanted: bool
+
+    def __str__(self) -> str:
+        return f"node {self.node.name}: {'an agent' if self.wanted else 'no agent'} is wanted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyDaemonSet:
+    """Bring the agents' DaemonSet to what the operator's file says."""
+
+    document: Document = field(hash=False)
+
+    def __str__(self) -> str:
+        return "agents: apply the DaemonSet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoteLeftOut:
     """Remember which objects have no room on a node; nothing is written."""
 
@@ -102,6 +123,8 @@ Action = (
     | RemoveFinalizer
     | ApplyNodeObject
     | EmptyNodeObject
+    | LabelNode
+    | ApplyDaemonSet
     | NoteLeftOut
     | ApplyStatus
     | PostEvent

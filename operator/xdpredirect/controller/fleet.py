@@ -7,6 +7,7 @@ clock; each change marks the keys that have to be planned again, and only those.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from xdpredirect.controller.agents_seen import AgentsSeen
 from xdpredirect.controller.observed import Document, Node, NodeObject, Redirect
 from xdpredirect.controller.read_node import read_node, read_node_object
 from xdpredirect.controller.read_redirect import read_redirect
@@ -33,6 +34,7 @@ class Fleet:
         self.objects: dict[str, NodeObject] = {}
         self.tallies: dict[str, Tally] = {}
         self.silence = Silence(silence_bound)
+        self.agents = AgentsSeen()
         self._selected: dict[str, set[str]] = {}
         self._selecting: dict[str, set[str]] = {}
         self._mentions: dict[str, set[str]] = {}
@@ -112,9 +114,11 @@ class Fleet:
         """A Node, or its metadata."""
         new = read_node(document)
         old = self.nodes.get(new.name)
-        if old == new:
+        if old is not None and _older(new, old):
             return
         self.nodes[new.name] = new
+        if old == new:
+            return
         for redirect in self.redirects.values():
             self._join(redirect, new)
         self._due_nodes.add(new.name)
@@ -147,6 +151,8 @@ class Fleet:
             new.generation,
             new.owner,
         ):
+            self._due_nodes.add(new.name)
+        if old is not None and old.let_go != new.let_go:
             self._due_nodes.add(new.name)
         self._mention(new, old)
         self._touch(new.name)
@@ -221,7 +227,7 @@ def _named(there: NodeObject | None) -> set[str]:
     return {*(e.name for e in there.entries), *there.reports} if there else set()
 
 
-def _older(new: Redirect | NodeObject, old: Redirect | NodeObject) -> bool:
+def _older(new: Redirect | Node | NodeObject, old: Redirect | Node | NodeObject) -> bool:
     """Whether `new` is a late echo: versions of one object are numbers that count up."""
     if new.uid != old.uid or not (
         new.resource_version.isdigit() and old.resource_version.isdigit()

@@ -16,9 +16,11 @@ from xdpredirect.controller.act import Actor, take
 from xdpredirect.controller.actions import (
     Action,
     AddFinalizer,
+    ApplyDaemonSet,
     ApplyNodeObject,
     ApplyStatus,
     EmptyNodeObject,
+    LabelNode,
     NoteLeftOut,
 )
 from xdpredirect.controller.fleet import Fleet
@@ -141,6 +143,8 @@ class Loop(threading.Thread):
 
     def _may(self, action: Action) -> bool:
         """Whether it is time for this write."""
+        if isinstance(action, ApplyDaemonSet):
+            return not self._pending.blocked(*_key(action), time.monotonic())
         if not isinstance(action, ApplyStatus):
             return True
         now = time.monotonic()
@@ -187,6 +191,8 @@ class Loop(threading.Thread):
     def _about(self, action: Action) -> dict[str, object]:
         """What a record of the log is about, for programs."""
         kind, name = _key(action)
+        if kind == "agents":
+            return {}
         if kind == "node":
             there = action.there if isinstance(action, ApplyNodeObject | EmptyNodeObject) else None
             return {"node": name, "revision": there.revision + 1 if there else 1}
@@ -196,8 +202,10 @@ class Loop(threading.Thread):
 
 def _key(action: Action) -> tuple[str, str]:
     match action:
-        case ApplyNodeObject(node=node) | EmptyNodeObject(node=node):
+        case ApplyNodeObject(node=node) | EmptyNodeObject(node=node) | LabelNode(node=node):
             return "node", node.name
+        case ApplyDaemonSet():
+            return "agents", "daemonset"
         case NoteLeftOut(node=name):
             return "node", name
         case _:

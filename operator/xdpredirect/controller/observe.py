@@ -114,6 +114,28 @@ class NodeObjectSink:
         self._inbox.put(lambda fleet: fleet.drop_object(name))
 
 
+class DaemonSetSink:
+    """The agents' DaemonSet, told by its reflector."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    def replaced(self, items: Sequence[Document]) -> None:
+        """It, or nothing."""
+        if items:
+            self.changed(items[0])
+        else:
+            self._inbox.put(lambda fleet: fleet.agents.drop())
+
+    def changed(self, item: Document) -> None:
+        """It is new or another one."""
+        self._inbox.put(lambda fleet: fleet.agents.put(item))
+
+    def deleted(self, name: str) -> None:  # noqa: ARG002 - there is only one
+        """It is gone."""
+        self._inbox.put(lambda fleet: fleet.agents.drop())
+
+
 class RedirectFeed:
     """XdpRedirects, told by kopf's handler, and listed now and then: kopf does not notice what was
     deleted while its watch was down. Raises ApiError."""

@@ -52,12 +52,14 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One Node. `deleting`: somebody has deleted it and something holds it."""
+    """One Node. `deleting`: somebody has deleted it and something holds it. Two of other versions
+    are equal: a heartbeat is no change."""
 
     name: str
     uid: str
     labels: Mapping[str, str]
     deleting: bool = False
+    resource_version: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,3 +129,8 @@ class NodeObject:
     def answered(self) -> bool:
         """Whether the agent acted on the spec as it is now."""
         return self.observed_revision >= self.revision
+
+    @property
+    def let_go(self) -> bool:
+        """Whether nothing is to run here and the agent says that nothing does."""
+        return not self.entries and not self.reports and self.answered

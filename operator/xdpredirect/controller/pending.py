@@ -37,6 +37,10 @@ class Pending:
         self._until[key] = self._waiting[key] = now + delay
         return delay
 
+    def blocked(self, kind: str, name: str, now: float) -> bool:
+        """Whether this key failed a moment ago."""
+        return self._until.get((kind, name), 0.0) > now
+
     def succeeded(self, kind: str, name: str) -> None:
         """The next failure of this key starts with a short delay again."""
         self._backoffs.pop((kind, name), None)
@@ -59,7 +63,9 @@ class Pending:
             else:
                 found.add(name)
         for (of, name), at in list(self._waiting.items()):
-            if of == kind and at <= now:
+            if at <= now and of not in ("redirect", "node"):
+                del self._waiting[(of, name)]  # planned at every pass anyway
+            elif at <= now and of == kind:
                 del self._waiting[(of, name)]
                 found.add(name)
         return frozenset(found)

@@ -10,15 +10,18 @@ from datetime import UTC, datetime
 from xdpredirect.controller.actions import (
     Action,
     AddFinalizer,
+    ApplyDaemonSet,
     ApplyNodeObject,
     ApplyStatus,
     EmptyNodeObject,
+    LabelNode,
     NoteLeftOut,
     PostEvent,
     RemoveFinalizer,
 )
+from xdpredirect.controller.agents import LABEL, LABEL_VALUE
 from xdpredirect.controller.fleet import Due, Fleet
-from xdpredirect.controller.observed import Entry, Redirect
+from xdpredirect.controller.observed import Entry, Node, NodeObject, Redirect
 from xdpredirect.controller.plain import children, text
 from xdpredirect.controller.render import render
 from xdpredirect.controller.rollup import roll_up
@@ -34,10 +37,16 @@ def plan(fleet: Fleet, due: Due, now: float) -> tuple[Action, ...]:
     redirects = [fleet.redirects[name] for name in sorted(due.redirects & fleet.redirects.keys())]
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return (
+        *_agents(fleet),
         *(action for redirect in redirects for action in _hold(redirect)),
         *(action for name in sorted(due.nodes) for action in _node(fleet, name)),
         *(action for redirect in redirects for action in _tell(fleet, redirect, stamp)),
     )
+
+
+def _agents(fleet: Fleet) -> Iterator[Action]:
+    if fleet.agents.due and fleet.agents.wanted is not None:
+        yield ApplyDaemonSet(document=fleet.agents.wanted)
 
 
 def _hold(redirect: Redirect) -> Iterator[Action]:
@@ -65,6 +74,16 @@ def _node(fleet: Fleet, name: str) -> Iterator[Action]:
             yield ApplyNodeObject(node=node, rendered=rendered, there=there)
         else:
             yield EmptyNodeObject(node=node, there=there)
+    yield from _label(fleet, node, bool(rendered.redirects), there)
+
+
+def _label(fleet: Fleet, node: Node, selected: bool, there: NodeObject | None) -> Iterator[Action]:
+    """A node that leaves keeps its agent until that has let go."""
+    if fleet.agents.wanted is None:
+        return
+    wanted = selected or (there is not None and not there.let_go)
+    if wanted != (node.labels.get(LABEL) == LABEL_VALUE):
+        yield LabelNode(node=node, wanted=wanted)
 
 
 def _frozen(fleet: Fleet, entries: Iterable[Entry]) -> bool:

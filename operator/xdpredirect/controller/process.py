@@ -13,19 +13,30 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
+
+import yaml
 
 from xdpredirect import __version__
 from xdpredirect.cluster.api import Api, Query
 from xdpredirect.cluster.reflector import Reflector
-from xdpredirect.cluster.resource import LEASES, NODE_OBJECTS, NODES
+from xdpredirect.cluster.resource import DAEMONSETS, LEASES, NODE_OBJECTS, NODES, Document
 from xdpredirect.controller import handlers
 from xdpredirect.controller.act import Actor
+from xdpredirect.controller.agents import NAME, Agents, daemon_set, read_agents
 from xdpredirect.controller.election import Election
 from xdpredirect.controller.fleet import Fleet
 from xdpredirect.controller.loop import Loop
-from xdpredirect.controller.observe import Inbox, NodeObjectSink, NodeSink, RedirectFeed
+from xdpredirect.controller.observe import (
+    DaemonSetSink,
+    Inbox,
+    NodeObjectSink,
+    NodeSink,
+    RedirectFeed,
+)
 from xdpredirect.controller.probes import Probes
+from xdpredirect.errors import InvalidInput
 from xdpredirect.settings import Settings, this_pod
 
 LEASE = "xdp-redirect-operator"
@@ -41,7 +52,8 @@ def run_operator(settings: Settings) -> int:
     identity = f"{this_pod() or socket.gethostname()}_{random.randrange(1 << 32):08x}"
     api = Api.connect(settings.kubeconfig, f"xdpredirect-operator/{__version__}")
     election = Election(api, LEASES.within(settings.namespace), LEASE, identity)
-    leader = Leader(settings, api, election, identity)
+    agents = daemon_set(_read(settings.agents), settings.namespace) if settings.agents else None
+    leader = Leader(settings, api, election, identity, agents)
     host, _, port = settings.probes.rpartition(":")
     checks = {"/healthz": leader.ailment, "/readyz": leader.unready}
     probes = Probes(host.strip("[]"), int(port), checks)
@@ -69,6 +81,7 @@ class Leader:
     api: Api
     election: Election
     identity: str
+    agents: Document | None = None
     reflectors: list[Reflector] = field(default_factory=list)
     loop: Loop | None = None
 
@@ -83,6 +96,13 @@ class Leader:
             Reflector(self.api, objects, NodeObjectSink(inbox, self.api)),
         )
         fleet = Fleet(self.settings.silence_seconds)
+        if self.agents is not None:
+            fleet.agents.wanted = self.agents
+            there = Query(
+                resource=DAEMONSETS.within(self.settings.namespace),
+                field_selector=f"metadata.name={NAME}",
+            )
+            self.reflectors.append(Reflector(self.api, there, DaemonSetSink(inbox)))
         self.loop = Loop(fleet, inbox, Actor(self.api, self.identity), feed)
         self.loop.when(self._may_plan)
         over = threading.Event()
@@ -134,6 +154,18 @@ class Leader:
                 log.error("the watch of xdpredirects ended, it starts again: %s", error)
                 feed.again()
                 over.wait(random.uniform(1.0, 3.0))
+
+
+def _read(path: Path) -> Agents:
+    """The file of --agents. Raises InvalidInput that names it."""
+    try:
+        return read_agents(yaml.safe_load(path.read_text()))
+    except OSError as error:
+        raise InvalidInput((f"{path}: {error.strerror}",)) from None
+    except yaml.YAMLError as error:
+        raise InvalidInput((f"{path}: is not YAML: {error}",)) from None
+    except InvalidInput as error:
+        raise InvalidInput(tuple(f"{path}: {line}" for line in error.problems)) from None
 
 
 def _end_at_signals(stop: threading.Event) -> None:

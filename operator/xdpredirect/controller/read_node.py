@@ -28,6 +28,7 @@ def read_node(document: Value) -> Node:
         uid=text(metadata, "uid"),
         labels={key: value for key, value in labels.items() if isinstance(value, str)},
         deleting="deletionTimestamp" in metadata,
+        resource_version=text(metadata, "resourceVersion"),
     )
 
 

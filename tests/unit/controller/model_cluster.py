@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from xdpredirect.cluster.api import Listing
-from xdpredirect.cluster.resource import NODE_OBJECTS, NODES, REDIRECTS, Resource
+from xdpredirect.cluster.resource import DAEMONSETS, NODE_OBJECTS, NODES, REDIRECTS, Resource
 from xdpredirect.errors import ApiError
 
 Document = dict[str, Any]
+_APPLIED_METADATA = ("ownerReferences", "annotations")
 
 
 class ModelCluster:
@@ -20,7 +21,7 @@ class ModelCluster:
 
     def __init__(self) -> None:
         self.store: dict[str, dict[str, Document]] = {
-            resource.plural: {} for resource in (REDIRECTS, NODE_OBJECTS, NODES)
+            resource.plural: {} for resource in (REDIRECTS, NODE_OBJECTS, NODES, DAEMONSETS)
         }
         self.events: list[Document] = []
         self.now = 1_800_000_000.0
@@ -50,14 +51,16 @@ class ModelCluster:
         stored = self._checked(resource, metadata)
         if stored is None:
             stored = self._create(resource, metadata["name"], {"spec": document["spec"]})
-            stored["metadata"]["ownerReferences"] = metadata.get("ownerReferences", [])
+            for field in _APPLIED_METADATA:
+                stored["metadata"][field] = copy.deepcopy(metadata.get(field, {}))
             self._stamp(stored, subresource)
             return copy.deepcopy(stored)
         wanted = copy.deepcopy(stored)
         part = subresource or "spec"
         wanted[part] = copy.deepcopy(document[part])
-        if "ownerReferences" in metadata:
-            wanted["metadata"]["ownerReferences"] = copy.deepcopy(metadata["ownerReferences"])
+        for field in _APPLIED_METADATA:
+            if field in metadata:
+                wanted["metadata"][field] = copy.deepcopy(metadata[field])
         return self._store(resource, wanted, subresource)
 
     def merge_patch(
@@ -67,7 +70,10 @@ class ModelCluster:
         if stored is None:
             raise ApiError(404, "NotFound", name)
         wanted = copy.deepcopy(stored)
-        wanted["metadata"]["finalizers"] = patch["metadata"]["finalizers"]
+        if "finalizers" in patch["metadata"]:
+            wanted["metadata"]["finalizers"] = patch["metadata"]["finalizers"]
+        labels = {**wanted["metadata"].get("labels", {}), **patch["metadata"].get("labels", {})}
+        wanted["metadata"]["labels"] = {k: v for k, v in labels.items() if v is not None}
         return self._store(resource, wanted, subresource)
 
     def create(self, resource: Resource, document: Document) -> Document:  # noqa: ARG002

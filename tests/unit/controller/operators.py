@@ -3,7 +3,7 @@
 import copy
 
 from tests.unit.controller.model_cluster import ModelCluster
-from xdpredirect.cluster.resource import NODE_OBJECTS, NODES, REDIRECTS
+from xdpredirect.cluster.resource import DAEMONSETS, NODE_OBJECTS, NODES, REDIRECTS
 from xdpredirect.controller.act import Actor, take
 from xdpredirect.controller.actions import Action
 from xdpredirect.controller.fleet import Fleet, vanished
@@ -40,6 +40,8 @@ class Operator:
             fleet.drop_node(name)
         for name in vanished(fleet.objects, objects):
             fleet.drop_object(name)
+        for item in self.cluster.store[DAEMONSETS.plural].values():
+            fleet.agents.put(copy.deepcopy(item))
         fleet.advance(self.cluster.now)
 
     def plan(self) -> tuple[Action, ...]:

@@ -1,0 +1,154 @@
+"""The agents' DaemonSet and the label that says where they run."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.controller.documents import spec
+from tests.unit.controller.model_cluster import ModelCluster
+from tests.unit.controller.operators import Operator
+from xdpredirect.cluster.resource import DAEMONSETS, NODE_OBJECTS, NODES
+from xdpredirect.controller.actions import ApplyDaemonSet, LabelNode
+from xdpredirect.controller.agents import APPLIED, LABEL, Agents, daemon_set, read_agents
+from xdpredirect.errors import InvalidInput
+
+WANTED = daemon_set(Agents(image="registry/agent:1"), "system")
+
+
+@pytest.fixture
+def managing(cluster: ModelCluster) -> Operator:
+    return manager(cluster)
+
+
+def manager(cluster: ModelCluster, image: str = "registry/agent:1") -> Operator:
+    made = Operator(cluster)
+    made.fleet.agents.wanted = daemon_set(Agents(image=image), "system")
+    return made
+
+
+def labelled(cluster: ModelCluster) -> set[str]:
+    nodes = cluster.store[NODES.plural].items()
+    return {name for name, node in nodes if LABEL in node["metadata"]["labels"]}
+
+
+def daemon_sets(cluster: ModelCluster) -> dict[str, Any]:
+    return cluster.store[DAEMONSETS.plural]
+
+
+def test_agents_are_wanted_where_an_object_is(cluster: ModelCluster, managing: Operator) -> None:
+    cluster.write_redirect("edge", spec(zone="1"))
+    managing.settle()
+    assert labelled(cluster) == {"a"}
+    (made,) = daemon_sets(cluster).values()
+    assert made["spec"]["template"]["spec"]["nodeSelector"] == {LABEL: "wanted"}
+
+
+def test_a_node_that_leaves_keeps_its_agent_until_that_has_let_go(
+    cluster: ModelCluster, managing: Operator
+) -> None:
+    cluster.write_redirect("edge", spec(zone="1"))
+    managing.settle()
+    cluster.run_agent("a")
+    cluster.write_node("a", {"zone": "2", LABEL: "wanted"})
+    managing.settle()
+    assert cluster.store[NODE_OBJECTS.plural]["a"]["spec"]["redirects"] == []
+    assert labelled(cluster) == {"a"}
+    cluster.run_agent("a")
+    managing.settle()
+    assert labelled(cluster) == set()
+
+
+def test_without_a_file_no_node_is_labelled(cluster: ModelCluster, operator: Operator) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    assert labelled(cluster) == set()
+    assert daemon_sets(cluster) == {}
+
+
+def test_another_file_is_applied_and_a_restart_changes_nothing(cluster: ModelCluster) -> None:
+    manager(cluster).settle()
+    before = cluster.writes
+    assert [type(action) for action in manager(cluster).settle()] == [ApplyDaemonSet]
+    assert cluster.writes == before, "applying what is there is no change"
+    manager(cluster, "registry/agent:2").settle()
+    (made,) = daemon_sets(cluster).values()
+    assert made["spec"]["template"]["spec"]["containers"][0]["image"] == "registry/agent:2"
+
+
+def test_what_somebody_changed_is_put_back(cluster: ModelCluster, managing: Operator) -> None:
+    managing.settle()
+    (made,) = daemon_sets(cluster).values()
+    made["spec"]["template"]["spec"]["hostNetwork"] = False
+    made["metadata"]["generation"] += 1
+    managing.settle()
+    (made,) = daemon_sets(cluster).values()
+    assert made["spec"]["template"]["spec"]["hostNetwork"]
+
+
+def test_a_label_that_somebody_removed_comes_back(
+    cluster: ModelCluster, managing: Operator
+) -> None:
+    cluster.write_redirect("edge", spec(zone="1"))
+    managing.settle()
+    cluster.write_node("a", {"zone": "1"})
+    assert [type(action) for action in managing.settle()] == [LabelNode]
+    assert labelled(cluster) == {"a"}
+
+
+def test_the_pod_has_three_capabilities_and_the_nodes_name() -> None:
+    pod: Any = WANTED["spec"]
+    (container,) = pod["template"]["spec"]["containers"]
+    security = container["securityContext"]
+    assert security["capabilities"] == {"drop": ["ALL"], "add": ["BPF", "NET_ADMIN", "PERFMON"]}
+    assert security["readOnlyRootFilesystem"]
+    assert not security["allowPrivilegeEscalation"]
+    assert container["env"][0]["valueFrom"]["fieldRef"]["fieldPath"] == "spec.nodeName"
+
+
+def test_the_digest_is_that_of_what_is_applied() -> None:
+    def applied(image: str) -> Any:
+        metadata: Any = daemon_set(Agents(image=image), "system")["metadata"]
+        return metadata["annotations"][APPLIED]
+
+    assert applied("a") == applied("a") != applied("b")
+
+
+def test_every_field_of_the_file_reaches_the_pods() -> None:
+    given = {
+        "image": "i",
+        "imagePullPolicy": "Always",
+        "imagePullSecrets": [{"name": "s"}],
+        "resources": {"limits": {"memory": "1Gi"}},
+        "tolerations": [{"key": "k", "operator": "Exists"}],
+        "priorityClassName": "p",
+        "updateStrategy": {"type": "OnDelete"},
+        "podAnnotations": {"a": "b"},
+        "env": [{"name": "XDPREDIRECT_RESYNC_SECONDS", "value": "60"}],
+    }
+    made: Any = daemon_set(read_agents(given), "system")
+    pod = made["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert (container["image"], container["imagePullPolicy"]) == ("i", "Always")
+    assert container["resources"] == given["resources"]
+    assert container["env"][1:] == given["env"]
+    assert pod["imagePullSecrets"] == given["imagePullSecrets"]
+    assert pod["tolerations"] == given["tolerations"]
+    assert pod["priorityClassName"] == "p"
+    assert made["spec"]["updateStrategy"] == {"type": "OnDelete"}
+    assert made["spec"]["template"]["metadata"]["annotations"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "must be a mapping"),
+        ({}, "image: is missing"),
+        ({"image": "i", "imagePullSecret": "s"}, "imagePullSecret: is unknown"),
+        ({"image": ["i"]}, "image: must be a text"),
+        ({"image": "i", "tolerations": {}}, "tolerations: must be a list"),
+        ({"image": "i", "resources": "many"}, "resources: must be a mapping"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_name(value: object, words: str) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        read_agents(value)
