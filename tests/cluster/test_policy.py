@@ -9,15 +9,17 @@ import pytest
 import yaml
 
 from tests.cluster.cluster import ROOT, Cluster
-from tests.cluster.installed import PARTS, SYSTEM, install, operator_token
+from tests.cluster.installed import AGENT, PARTS, SYSTEM, install, operator_token
 from tests.cluster.waiting import until
 from tests.cluster.wire import GROUP, Answer, Wire
 from tests.unit.api.changes import example
 from xdpredirect.cli.main import cli
+from xdpredirect.controller.agents import daemon_set, read_agents
 from xdpredirect.settings import Settings, this_pod
 
 MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 REDIRECTS = f"{GROUP}/xdpredirects"
+NO_MANIFESTS = ("kustomization.yaml", "agents.yaml")
 FINALIZER = "xdpredirect.io/cleanup"
 OTHERS = {"ValidatingAdmissionPolicy": 3, "ValidatingAdmissionPolicyBinding": 3, "Deployment": 1}
 
@@ -64,13 +66,14 @@ def test_the_server_takes_everything(cluster: Cluster, rendered: list[dict[str, 
 
 
 def test_every_file_is_part_of_it(rendered: list[dict[str, Any]]) -> None:
-    files = [p for p in (ROOT / "config").rglob("*.yaml") if p.name != "kustomization.yaml"]
+    files = [p for p in (ROOT / "config").rglob("*.yaml") if p.name not in NO_MANIFESTS]
     wanted = {
         (document["kind"], document["metadata"]["name"])
         for path in [*files, *(ROOT / "crds").glob("*.yaml")]
         for document in yaml.safe_load_all(path.read_text())
     }
-    assert {(d["kind"], d["metadata"]["name"]) for d in rendered} == wanted
+    found = {(d["kind"], d["metadata"]["name"]) for d in rendered if d["kind"] != "ConfigMap"}
+    assert found == wanted
     assert {path.parent.name for path in files} == {*PARTS, "operator"}
 
 
@@ -151,7 +154,8 @@ def test_the_operators_pods_hold_to_the_restricted_level(
 
 def test_the_operators_pods_run_a_command_that_there_is(rendered: list[dict[str, Any]]) -> None:
     (deployment,) = (d for d in rendered if d["kind"] == "Deployment")
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    pod = deployment["spec"]["template"]["spec"]
+    (container,), (volume,) = pod["containers"], pod["volumes"]
     assert container["command"] == ["xdpredirect"]
     name, *options = [word.replace("$(POD_NAMESPACE)", SYSTEM) for word in container["args"]]
     command = cli.get_command(click.Context(cli), name)
@@ -160,33 +164,45 @@ def test_the_operators_pods_run_a_command_that_there_is(rendered: list[dict[str,
     assert (given["namespace"], given["log"]) == (SYSTEM, "json")
     (port,) = container["ports"]
     assert Settings().probes == f":{port['containerPort']}"
-    variables = {item["name"] for item in container["env"]}
-    assert f"$({', '.join(variables - {'POD_NAME'})})" in container["args"]
-    assert this_pod(dict.fromkeys(variables, "operator-1")) == "operator-1"
+    assert {item["name"] for item in container["env"]} == {"POD_NAME", "POD_NAMESPACE"}
+    assert this_pod({"POD_NAME": "operator-1"}) == "operator-1"
+    (config,) = (d for d in rendered if d["kind"] == "ConfigMap")
+    assert volume["configMap"]["name"] == config["metadata"]["name"]
+    (mount,) = container["volumeMounts"]
+    assert [f"{mount['mountPath']}/{file}" for file in config["data"]] == [given["agents"]]
 
 
-def test_pods_of_agents_are_let_in(cluster: Cluster, token: str) -> None:
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "agent", "namespace": SYSTEM},
-        "spec": {
-            "serviceAccountName": "xdp-redirect-agent",
-            "hostNetwork": True,
-            "containers": [
-                {
-                    "name": "agent",
-                    "image": "xdp-redirect-operator",
-                    "securityContext": {
-                        "capabilities": {"drop": ["ALL"], "add": ["BPF", "NET_ADMIN", "PERFMON"]}
-                    },
-                }
-            ],
-            "volumes": [{"name": "bpffs", "hostPath": {"path": "/sys/fs/bpf"}}],
-        },
-    }
-    create = ("create", "--dry-run=server", "-f", "-")
-    assert "created" in cluster.kubectl(*create, input=json.dumps(pod))
+@pytest.fixture
+def agents(rendered: list[dict[str, Any]]) -> Any:
+    """The DaemonSet that the operator makes of the file in config/."""
+    (config,) = (d for d in rendered if d["kind"] == "ConfigMap")
+    (text,) = config["data"].values()
+    return daemon_set(read_agents(yaml.safe_load(text)), SYSTEM)
+
+
+def test_the_agents_are_what_the_operator_may_apply(operator: Wire, agents: Any) -> None:
+    path = f"/apis/apps/v1/namespaces/{SYSTEM}/daemonsets/{agents['metadata']['name']}"
+    query = "fieldManager=xdpredirect-operator&fieldValidation=Strict&dryRun=All"
+    answer = operator.request("PATCH", f"{path}?{query}", agents, APPLY)
+    assert answer.status == 201, answer.message
+
+
+def test_pods_of_agents_are_let_in(cluster: Cluster, token: str, agents: Any) -> None:
+    """And nowhere else than in a namespace of that level."""
+    spec = agents["spec"]["template"]["spec"]
+    assert spec["serviceAccountName"] == AGENT
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "agent"}, "spec": spec}
+    create = ("create", "--dry-run=server", "-f", "-", "-n")
+    assert "created" in cluster.kubectl(*create, SYSTEM, input=json.dumps(pod))
+    cluster.kubectl("create", "namespace", "baseline")
+    try:
+        level = "pod-security.kubernetes.io/enforce=baseline"
+        cluster.kubectl("label", "namespace", "baseline", level)
+        cluster.kubectl("create", "serviceaccount", AGENT, "-n", "baseline")
+        refused = cluster.try_kubectl([*create, "baseline"], input=json.dumps(pod)).stderr
+        assert all(word in refused for word in ("host namespaces", "hostPath", "PERFMON")), refused
+    finally:
+        cluster.kubectl("delete", "namespace", "baseline")
 
 
 def test_the_operator_sets_its_finalizer_and_no_spec(operator: Wire, wire: Wire) -> None:
