@@ -245,6 +245,15 @@ THEFTS = {
     "a node's status": ("PATCH", "/api/v1/nodes/a/status"),
     "a node removed": ("DELETE", "/api/v1/nodes/a"),
     "the schemas": ("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"),
+    "its lease removed": (
+        "DELETE",
+        f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/xdp-redirect-operator",
+    ),
+    "its agents removed": (
+        "DELETE",
+        f"/apis/apps/v1/namespaces/{SYSTEM}/daemonsets/xdp-redirect-agent",
+    ),
+    "what events say": ("GET", "/apis/events.k8s.io/v1/namespaces/default/events"),
     "daemon sets elsewhere": ("GET", "/apis/apps/v1/namespaces/kube-system/daemonsets"),
     "leases elsewhere": ("GET", "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"),
     "roles": ("GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles"),
