@@ -1,0 +1,61 @@
+"""What the documentation says about clusters is tried: every command, and what it prints."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.cluster import ROOT
+from tests.cluster.fleet import Fleet
+from tests.cluster.nodes import Nodes
+from tests.cluster.page import HAPPENINGS, NODES, Page, matches
+from tests.kernel.documents import blocks, documents
+from tests.kernel.lab import Lab
+
+PAGES = [path for path in documents() if any(block.where for block in blocks(path))]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_commands_do_what_the_text_shows(
+    path: Path, nodes: Nodes, lab: Lab, tmp_path: Path
+) -> None:
+    with Fleet(nodes, lab, *NODES) as fleet:
+        page = Page(fleet, tmp_path)
+        try:
+            for block in blocks(path):
+                page.follow(block)
+        finally:
+            # Of config/: no cluster of the tests has its image.
+            config = str(ROOT / "config/operator")
+            fleet.cluster.kubectl("delete", "--ignore-not-found", "-k", config)
+
+
+def test_the_pages_about_clusters_are_found() -> None:
+    assert {path.name for path in PAGES} == {"README.md", "cluster.md", "troubleshooting.md"}
+    page = next(path for path in PAGES if path.name == "cluster.md")
+    consoles = [block for block in blocks(page) if block.language == "console"]
+    assert [str(block) for block in consoles if not (block.where or block.not_run)] == []
+
+
+def test_every_happening_is_one_of_a_page() -> None:
+    assert {block.first for path in PAGES for block in blocks(path)} - {""} == HAPPENINGS.keys()
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        ("NAME  AGE\na  4s", "NAME   AGE\na   2m7s", True),
+        ("a  3", "a  4", False),
+        ("a", "a\nb", False),
+        ("a\n...", "a\nb\nc", True),
+        ("a\n...\nc", "a\nb\nc", True),
+        ("a\n...\nb", "a\nb\nc", False),
+        ("...\nb\n...", "a\nc", False),
+        ("...\nb\n...\na\n...", "a\nb\nc", False),
+        ("a\n...\na", "a", False),
+        ("", "anything", True),
+    ],
+)
+def test_what_is_shown_is_held_against_what_is_printed(
+    shown: str, printed: str, same: bool
+) -> None:
+    assert matches(shown.splitlines(), printed.splitlines()) is same
