@@ -36,12 +36,14 @@ log = logging.getLogger("xdpredirect.controller")
 class Pace:
     """Times in seconds. `settle`: a pass begins when a burst of changes has lasted so long;
     `counters`: at least so long between two writes of one status that only differ in counters;
-    `listing`: between two lists of the redirects, up to a quarter more."""
+    `listing`: between two lists of the redirects, up to a quarter more; `after_failure`: when the
+    cluster could not even be looked at."""
 
     settle: float = 0.05
     counters: float = 2.0
     listing: float = 600.0
     longest_wait: float = 5.0
+    after_failure: float = 1.0
     writers: int = 4
 
 
@@ -92,12 +94,12 @@ class Loop(threading.Thread):
                     self._round(writers)
                 except ApiError as error:
                     log.warning("cannot look at the cluster: %s", error)
-                    self._stopped.wait(1.0)
+                    self._stopped.wait(self._pace.after_failure)
                 except Exception:
                     # A defect in one key's planning must not end the others' for good.
                     log.exception("a pass failed; everything is planned again")
                     self._fleet.mark(self._fleet.everything())
-                    self._stopped.wait(1.0)
+                    self._stopped.wait(self._pace.after_failure)
 
     def _round(self, writers: ThreadPoolExecutor) -> None:
         self.alive_at = time.monotonic()

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+POLL_SECONDS = 0.1
 Check = Callable[[], str]
 """Says what is wrong; an empty text means that nothing is."""
 
@@ -21,7 +22,9 @@ class Probes(ThreadingHTTPServer):
     def __init__(self, host: str, port: int, checks: dict[str, Check]) -> None:
         super().__init__((host, port), _Handler)
         self.checks = checks
-        self._thread = threading.Thread(target=self.serve_forever, name="probes", daemon=True)
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(POLL_SECONDS,), name="probes", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.controller.documents import spec
@@ -63,6 +63,7 @@ parts = st.builds(
 changes = st.lists(st.tuples(st.sampled_from("abcdef"), st.none() | parts), max_size=40)
 
 
+@settings(max_examples=60)
 @given(changes)
 def test_sums_kept_node_by_node_are_those_of_the_fleet(
     story: list[tuple[str, Part | None]],
@@ -79,6 +80,7 @@ def test_sums_kept_node_by_node_are_those_of_the_fleet(
     assert roll_up(redirect(), kept, (), NOW) == roll_up(redirect(), fresh, (), NOW)
 
 
+@settings(max_examples=60)
 @given(changes)
 def test_nothing_new_is_the_same_status(story: list[tuple[str, Part | None]]) -> None:
     tally = Tally()
@@ -131,10 +133,10 @@ def test_ten_failing_nodes_speak_those_that_fail_before_those_that_are_silent() 
     assert status["nodes"]["unreachable"] == 8
 
 
-@given(st.data())
-def test_no_fleet_makes_it_larger_than_16_kib(data: st.DataObject) -> None:
+@settings(max_examples=25)
+@given(AWKWARD)
+def test_no_fleet_makes_it_larger_than_16_kib(words: str) -> None:
     tally = Tally()
-    words = data.draw(AWKWARD)
     wide = random.Random(len(words))
     for number in range(40):
         lost = tuple(
