@@ -20,8 +20,10 @@ def told(cluster: ModelCluster, name: str) -> list[str]:
 
 
 def condition(cluster: ModelCluster, kind: str, name: str = "edge") -> tuple[str, str]:
-    found = next(c for c in redirect(cluster, name)["status"]["conditions"] if c["type"] == kind)
-    return found["status"], found["reason"]
+    """Status and reason; empty before the first status."""
+    listed = redirect(cluster, name)["status"].get("conditions", [])
+    found = [(item["status"], item["reason"]) for item in listed if item["type"] == kind]
+    return found[0] if found else ("", "")
 
 
 def run_agents(cluster: ModelCluster, *nodes: str) -> None:
