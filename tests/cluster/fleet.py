@@ -81,7 +81,8 @@ class Fleet:
         try:
             self.delete(*self.wire.names(PLURAL))
         finally:
-            self.operator.process.stop()
+            code = self.operator.process.stop()
+        assert code == 0, f"SIGTERM did not end the operator: {code}"
 
     def apply(self, document: Mapping[str, Any]) -> None:
         """`kubectl apply`, as a user does."""
