@@ -23,7 +23,7 @@ from xdpredirect.controller.actions import (
     LabelNode,
     NoteLeftOut,
 )
-from xdpredirect.controller.fleet import Fleet
+from xdpredirect.controller.fleet import Due, Fleet
 from xdpredirect.controller.observe import Inbox, RedirectFeed
 from xdpredirect.controller.pending import Pending
 from xdpredirect.controller.plan import plan
@@ -34,7 +34,8 @@ log = logging.getLogger("xdpredirect.controller")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Times in seconds. `settle`: a pass begins when a burst of changes has lasted so long;
+    """Times in seconds; `writers` is how many write at once, `batch` how many nodes one pass is
+    about. `settle`: a pass begins when a burst of changes has lasted so long;
     `counters`: at least so long between two writes of one status that only differ in counters;
     `listing`: between two lists of the redirects, up to a quarter more; `after_failure`: when the
     cluster could not even be looked at."""
@@ -45,6 +46,7 @@ class Pace:
     longest_wait: float = 5.0
     after_failure: float = 1.0
     writers: int = 4
+    batch: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Loop(threading.Thread):
         self._synced: Callable[[], bool] = lambda: True
         self._list_at = 0.0
         self._status_at: dict[str, float] = {}
+        self._backlog: dict[str, None] = {}
         self.alive_at = time.monotonic()
         self.passes = 0
         self.missed = 0
@@ -103,22 +106,32 @@ class Loop(threading.Thread):
 
     def _round(self, writers: ThreadPoolExecutor) -> None:
         self.alive_at = time.monotonic()
-        self._inbox.take(self._fleet, self._patience(), self._pace.settle)
+        settle = 0.0 if self._backlog else self._pace.settle
+        self._inbox.take(self._fleet, self._patience(), settle)
         if self._stopped.is_set() or not self._synced():
             return
         self._list()
         self._fleet.advance(time.time())
-        due = self._pending.ready(self._fleet.take_due(), time.monotonic())
+        due = self._bounded(self._pending.ready(self._fleet.take_due(), time.monotonic()))
         actions = plan(self._fleet, due, time.time())
         for group in _phases(actions):
             self._perform(writers, [action for action in group if self._may(action)])
         self.passes += 1
 
+    def _bounded(self, due: Due) -> Due:
+        """At most a batch of the nodes, in the order in which they became due: what a large fleet
+        waits for must not hold up what people are told."""
+        self._backlog |= dict.fromkeys(sorted(due.nodes - self._backlog.keys()))
+        batch = [*self._backlog][: self._pace.batch]
+        for name in batch:
+            del self._backlog[name]
+        return Due(due.redirects, frozenset(batch))
+
     def _patience(self) -> float:
         """How long nothing is going to be due by itself."""
         if not self._synced():
             return 0.05
-        if not self._fleet.idle:
+        if self._backlog or not self._fleet.idle:
             return 0.0
         now, wall = time.monotonic(), time.time()
         pending, silence = self._pending.next_at(), self._fleet.silence.next_at()

@@ -193,3 +193,17 @@ def test_after_a_break_of_the_watch_it_lists(running: Running) -> None:
     running.feed.again()
     until(lambda: "late" in told(running.cluster, "a"), "what was missed is found")
     assert running.loop.missed == 0, "and nobody is to blame"
+
+
+def test_a_large_fleet_does_not_hold_up_what_people_are_told(running: Running) -> None:
+    for number in range(30):
+        running.cluster.write_node(f"n{number:02}", {"zone": "1"})
+    small = Running(running.cluster, Pace(settle=0.0, longest_wait=0.05, batch=1))
+    small.hear()
+    objects = running.cluster.store[NODE_OBJECTS.plural]
+    small.loop.start()
+    until(lambda: condition(running.cluster, "Ready")[1] == "Progressing", "it is said")
+    assert len(objects) < 32, "before the last node is told"
+    until(lambda: len(objects) == 32, "every node is told")
+    small.loop.stop()
+    small.loop.join(PATIENCE_SECONDS)
