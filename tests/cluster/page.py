@@ -151,7 +151,7 @@ def _start_agent(fleet: Fleet) -> None:
 
 
 def _end_operator(fleet: Fleet) -> None:
-    fleet.operator.process.kill()
+    fleet.operator.process.stop()
 
 
 HAPPENINGS: Mapping[str, Callable[[Fleet], None]] = {

@@ -29,6 +29,10 @@ def test_every_command_has_a_section() -> None:
     assert [section for section in sections if section in COMMANDS] == list(COMMANDS)
 
 
+def test_every_command_is_in_the_table() -> None:
+    assert re.findall(r"^\| \[`(\w+)`\]\(#\1\) \|", DOC, re.MULTILINE) == list(COMMANDS)
+
+
 def test_every_setting_stands_with_its_variable_and_default() -> None:
     rows = [line for line in DOC.splitlines() if line.startswith("| `--")]
     assert len(rows) == len(OPTIONS)
