@@ -18,10 +18,12 @@ def measure(nodes: int, changes: int, rounds: int, seconds: float) -> dict[str, 
     """`changes` on the real node, `rounds` on `nodes` simulated ones, `seconds` of rest and of
     traffic; results by their names in budgets.toml."""
     with TURN.open("w") as turn:
-        # Tests on this machine look for programs that are left behind.
+        # Tests on this machine look for programs that are left behind; later no more are made.
         fcntl.flock(turn, fcntl.LOCK_EX)
         with Scene() as scene:
-            found = _measured(scene, nodes, changes, rounds, seconds)
+            found = real.changing(scene, changes) | real.watching(scene)
+            fcntl.flock(turn, fcntl.LOCK_UN)
+            found |= _crowded(scene, nodes, rounds, seconds)
             print(*scene.complaints(), sep="\n")
     made = {f"cluster.{name}": spread(values) for name, values in found.items()}
     for name in ("cold", "target"):
@@ -30,12 +32,10 @@ def measure(nodes: int, changes: int, rounds: int, seconds: float) -> dict[str, 
     return made
 
 
-def _measured(scene: Scene, nodes: int, changes: int, rounds: int, seconds: float) -> Samples:
-    found = real.changing(scene, changes)
-    found |= real.watching(scene)
+def _crowded(scene: Scene, nodes: int, rounds: int, seconds: float) -> Samples:
     scene.grow(FEW)
     time.sleep(SETTLE_SECONDS)
-    found["agent-few"] = [resident(scene.agent)]
+    found: Samples = {"agent-few": [resident(scene.agent)]}
     scene.grow(nodes)
     scene.enliven()
     found |= fleet.measure(scene, nodes, rounds, seconds)

@@ -7,6 +7,7 @@ import http.client
 import json
 import queue
 import ssl
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from xdpredirect.cluster.transport import refused, unreachable
 
 CONNECTIONS = 8
 TIMEOUT_SECONDS = 60.0
+IDLE_SECONDS = 60.0
+"""The API server closes a connection that was idle for 90."""
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 
@@ -27,9 +30,9 @@ class Wires:
         self._place = urlsplit(server).netloc
         self._trust = ssl.create_default_context(cafile=str(ca_file))
         self._user_agent = user_agent
-        self._idle: queue.LifoQueue[http.client.HTTPSConnection] = queue.LifoQueue()
+        self._idle: queue.LifoQueue[tuple[float, http.client.HTTPSConnection]] = queue.LifoQueue()
         for _ in range(CONNECTIONS):
-            self._idle.put(self._connection())
+            self._idle.put((0.0, self._connection()))
 
     def send(
         self,
@@ -46,8 +49,10 @@ class Wires:
             "Content-Type": content_type,
             "User-Agent": self._user_agent,
         }
-        connection = self._idle.get()
+        used, connection = self._idle.get()
         try:
+            if time.monotonic() - used > IDLE_SECONDS:
+                connection.close()
             connection.request(method, path, json.dumps(body), headers)
             response = connection.getresponse()
             content = response.read()
@@ -55,7 +60,7 @@ class Wires:
             connection.close()
             raise unreachable(error) from error
         finally:
-            self._idle.put(connection)
+            self._idle.put((time.monotonic(), connection))
         if not 200 <= response.status < 300:
             raise refused(response.status, content, response.headers.get("Retry-After", ""))
         return dict(json.loads(content))
