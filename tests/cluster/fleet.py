@@ -124,12 +124,9 @@ class Fleet:
 
     def _abandon(self) -> None:
         """After a failure nobody waits for a finalizer: what is attached goes with its host."""
-        gone = {"metadata": {"finalizers": None}}
-        merge = "application/merge-patch+json"
         self.operator.process.kill()
         for name in self.wire.names(PLURAL):
-            self.wire.request("PATCH", f"{GROUP}/{PLURAL}/{name}", gone, merge)
-            self.wire.request("DELETE", f"{GROUP}/{PLURAL}/{name}")
+            self.wire.erase(PLURAL, name)
 
 
 def station(node: NamespaceNode, lab: Lab) -> Station:

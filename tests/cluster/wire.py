@@ -15,6 +15,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.credentials import ADMIN
 
 GROUP = "/apis/xdpredirect.io/v1alpha1"
+MERGE = "application/merge-patch+json"
 TIMEOUT_SECONDS = 60.0
 
 
@@ -73,6 +74,12 @@ class Wire:
     def judge(self, plural: str, document: dict[str, Any]) -> Answer:
         """What the server would say to `create`, which changes nothing."""
         return self.create(plural, document, "&dryRun=All")
+
+    def erase(self, plural: str, name: str) -> None:
+        """Removes an object whatever finalizer it has."""
+        path = f"{GROUP}/{plural}/{name}"
+        self.request("PATCH", path, {"metadata": {"finalizers": None}}, MERGE)
+        self.request("DELETE", path)
 
     def names(self, plural: str) -> list[str]:
         """Of every object of a kind of ours; none where the kind itself is not installed."""
