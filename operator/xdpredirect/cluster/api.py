@@ -4,6 +4,7 @@ Every call has a connect and a read timeout and raises ApiError for whatever goe
 again is the caller's decision.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -49,11 +50,12 @@ class Listing:
 
 
 class Api:
-    """One API server, one identity; safe for several threads."""
+    """One API server, one identity; safe for several threads. Nothing waits longer than `patience`
+    seconds for an answer."""
 
-    def __init__(self, access: Access, user_agent: str) -> None:
-        self.access = access
-        self._transport = Transport(access, user_agent)
+    def __init__(self, access: Access, user_agent: str, patience: float = math.inf) -> None:
+        self.access, self.user_agent = access, user_agent
+        self._transport = Transport(access, user_agent, patience)
 
     @classmethod
     def connect(cls, kubeconfig: Path | None, user_agent: str) -> "Api":

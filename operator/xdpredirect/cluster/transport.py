@@ -5,6 +5,7 @@ Called by `cluster.api`. The only module that knows urllib3 (docs/decisions/0007
 
 import contextlib
 import json
+import math
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -51,10 +52,11 @@ class Request:
 
 
 class Transport:
-    """Connections to one API server; safe for several threads."""
+    """Connections to one API server; safe for several threads. `patience` in seconds bounds the
+    silence of every request, whatever that allows itself."""
 
-    def __init__(self, access: Access, user_agent: str) -> None:
-        self._access = access
+    def __init__(self, access: Access, user_agent: str, patience: float = math.inf) -> None:
+        self._access, self._patience = access, patience
         self._user_agent = user_agent
         self._token = TokenFile(access.token_file) if access.token_file else None
         self._prefix = urlsplit(access.server).path
@@ -82,7 +84,7 @@ class Transport:
                 f"{self._prefix}{request.path}" + (f"?{query}" if query else ""),
                 body=None if request.body is None else encoded(request.body),
                 headers=self._headers(request),
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=request.read_seconds),
+                timeout=self._timeout(request),
                 retries=False,
                 redirect=False,
                 preload_content=False,
@@ -96,6 +98,12 @@ class Transport:
             return response
         after = response.headers.get("Retry-After", "")
         raise refused(response.status, _whole(response), after)
+
+    def _timeout(self, request: Request) -> urllib3.Timeout:
+        return urllib3.Timeout(
+            connect=min(CONNECT_SECONDS, self._patience),
+            read=min(request.read_seconds, self._patience),
+        )
 
     def _headers(self, request: Request) -> dict[str, str]:
         headers = {"User-Agent": self._user_agent, "Accept": request.accept}
