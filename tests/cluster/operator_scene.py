@@ -9,8 +9,9 @@ from typing import Any
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.operator_process import Operator
+from tests.cluster.proxy import Proxy
 from tests.cluster.replies import Answering, redirect
-from tests.cluster.waiting import until
+from tests.cluster.waiting import PATIENCE_SECONDS, until
 from tests.cluster.wire import GROUP, Wire
 from tests.kernel.lab import Lab
 
@@ -30,11 +31,19 @@ class Scene:
         self._lab = Lab()
         self._names: set[str] = set()
 
-    def start(self) -> Operator:
-        """One more operator, with a host of its own."""
+    def start(self, proxy: Proxy | None = None) -> Operator:
+        """One more operator, with a host of its own; with `proxy` between it and the API server."""
         name = f"operator-{len(self.replicas)}"
         made = Operator(self.cluster, self._lab, name, *self._options)
         self.replicas.append(made)
+        if proxy is not None:
+            path = self.cluster.control_plane.credentials.directory / f"{name}.kubeconfig"
+            config = json.loads(path.read_text())
+            config["clusters"][0]["cluster"] |= {
+                "server": proxy.server,
+                "tls-server-name": proxy.server_name,
+            }
+            path.write_text(json.dumps(config))
         made.process.start()
         return made
 
@@ -77,9 +86,15 @@ class Scene:
         waited = ["--for", f"condition={condition}", "--timeout=60s"]
         self.cluster.kubectl("wait", f"xdpredirect/{name}", *waited)
 
-    def until(self, holds: Callable[[], object], what: str) -> None:
+    def until(
+        self, holds: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS
+    ) -> None:
         """Waits; the logs of the operators are the evidence."""
-        until(holds, what, evidence=lambda: "\n".join(r.process.tail() for r in self.replicas))
+        until(holds, what, seconds, self.evidence)
+
+    def evidence(self) -> str:
+        """The ends of the operators' logs."""
+        return "\n".join(replica.process.tail() for replica in self.replicas)
 
     def until_told(self, node: str, *names: str) -> None:
         """Waits until the node is told to run just these."""

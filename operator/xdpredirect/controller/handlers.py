@@ -7,7 +7,9 @@ other module knows kopf.
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from threading import Event
 from typing import Any, cast
 
@@ -92,15 +94,36 @@ def settings() -> kopf.OperatorSettings:
     return made
 
 
-def connection(access: Access) -> kopf.ConnectionInfo:
+@dataclass(frozen=True, kw_only=True)
+class Connection(kopf.ConnectionInfo):
+    """`server_name` is the name that the server's certificate must hold, when it is not the
+    URL's; kopf has no such field."""
+
+    server_name: str = ""
+
+    def as_ssl_context(self) -> ssl.SSLContext:
+        """As kopf makes it, and with that name."""
+        context = super().as_ssl_context()
+        if self.server_name:
+            wrap = context.wrap_bio
+
+            def named(*args: Any, **given: Any) -> ssl.SSLObject:
+                return wrap(*args, **{**given, "server_hostname": self.server_name})
+
+            vars(context)["wrap_bio"] = named
+        return context
+
+
+def connection(access: Access) -> Connection:
     """The same server and identity for kopf. Files are read now: kopf asks again when they are
     refused."""
     token = access.token_file.read_text().strip() if access.token_file else access.token
-    return kopf.ConnectionInfo(
+    return Connection(
         server=access.server,
         ca_path=access.ca_file,
         ca_data=_text(access.ca_text),
         insecure=access.insecure,
+        server_name=access.server_name,
         token=token or None,
         certificate_path=access.certificate_file,
         certificate_data=_text(access.certificate_text),

@@ -16,6 +16,8 @@ DURATION = 15
 """Seconds after which others take an unchanged lease."""
 GIVE_UP = 10.0
 """Seconds without a renewal after which the holder stops to act, before others begin."""
+PATIENCE = 2.5
+"""Seconds for one answer of the API server: a dead connection must not cost the lease."""
 RETRY = 2.0
 """Seconds between two looks of those who wait, and after a failed renewal."""
 RENEW = 4.0

@@ -27,6 +27,7 @@ from xdpredirect.controller.act import Actor
 from xdpredirect.controller.agents import NAME, Agents, daemon_set, read_agents
 from xdpredirect.controller.election import Election
 from xdpredirect.controller.fleet import Fleet
+from xdpredirect.controller.lease import PATIENCE
 from xdpredirect.controller.loop import Loop
 from xdpredirect.controller.observe import (
     DaemonSetSink,
@@ -51,7 +52,8 @@ def run_operator(settings: Settings) -> int:
     lease was lost. Raises InvalidInput or OSError when it cannot start."""
     identity = f"{this_pod() or socket.gethostname()}_{random.randrange(1 << 32):08x}"
     api = Api.connect(settings.kubeconfig, f"xdpredirect-operator/{__version__}")
-    election = Election(api, LEASES.within(settings.namespace), LEASE, identity)
+    impatient = Api(api.access, api.user_agent, PATIENCE)
+    election = Election(impatient, LEASES.within(settings.namespace), LEASE, identity)
     agents = daemon_set(_read(settings.agents), settings.namespace) if settings.agents else None
     leader = Leader(settings, api, election, identity, agents)
     host, _, port = settings.probes.rpartition(":")
@@ -69,6 +71,7 @@ def run_operator(settings: Settings) -> int:
         lost = election.lost.is_set()
         election.stop()
         probes.close()
+        impatient.close()
         api.close()
     return 1 if lost else 0
 
