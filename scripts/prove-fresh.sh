@@ -101,8 +101,11 @@ mount_kernel() {
 	mount --rbind /dev "$root/dev"
 	mount -t tmpfs -o mode=755 tmpfs "$root/run"
 	# BPF objects are the machine's: kernel tests in here and outside take turns (tests/kernel).
-	touch /run/xdpredirect-lab.lock "$root/run/xdpredirect-lab.lock"
-	mount --bind /run/xdpredirect-lab.lock "$root/run/xdpredirect-lab.lock"
+	local name
+	for name in lock queue; do
+		touch "/run/xdpredirect-lab.$name" "$root/run/xdpredirect-lab.$name"
+		mount --bind "/run/xdpredirect-lab.$name" "$root/run/xdpredirect-lab.$name"
+	done
 }
 
 inside() {

@@ -1,6 +1,5 @@
 """Fixtures of the cluster tests: one control plane for the run, and a check for residue."""
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -13,9 +12,9 @@ from tests.cluster.installed import install
 from tests.cluster.kwok import Kwok
 from tests.cluster.nodes import Nodes
 from tests.cluster.wire import Wire
-from tests.kernel.conftest import TURN
 from tests.kernel.lab import Lab, residue
 from tests.kernel.lab.sweep import sweep
+from tests.kernel.lab.turn import turn
 
 # What belongs to a deleted Node goes a little later.
 GRACE_SECONDS = 30.0
@@ -52,7 +51,7 @@ def _no_residue(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[No
     loads = "lab" in request.fixturenames
     with ExitStack() as stack:
         if loads:
-            fcntl.flock(stack.enter_context(TURN.open("w")), fcntl.LOCK_EX)
+            stack.enter_context(turn())
         before = residue.take()
         yield
         left = residue.left_since(before, spare=cluster.pids, bpf=loads)

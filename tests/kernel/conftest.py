@@ -1,6 +1,5 @@
 """Fixtures of the kernel tests: a lab, directories of their own, and a check for residue."""
 
-import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
@@ -11,9 +10,7 @@ import pytest
 from tests.kernel.lab import Lab, residue
 from tests.kernel.lab.host import pinned_in
 from tests.kernel.lab.sweep import sweep
-
-# Tests of two checkouts take turns: each counts the BPF objects of the whole machine.
-TURN = Path("/run/xdpredirect-lab.lock")
+from tests.kernel.lab.turn import turn
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,8 +23,7 @@ def _root_and_clean_start() -> None:
 @pytest.fixture(autouse=True)
 def _no_residue(request: pytest.FixtureRequest, _root_and_clean_start: None) -> Iterator[None]:
     """Fails a test that leaves anything behind, naming it; runs around all its other fixtures."""
-    with TURN.open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    with turn():
         before = residue.take()
         yield
         left = residue.left_since(before)

@@ -1,0 +1,25 @@
+"""Whose turn it is: what counts the BPF objects of the whole machine does so one after the other.
+
+Called by the fixtures of tests/kernel and tests/cluster and by benches, also those of other
+checkouts.
+"""
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+LOCK = Path("/run/xdpredirect-lab.lock")
+# flock is not fair: a run that gives the lock up between two tests has it again before one that
+# waits wakes up. Only the head of this queue waits for the lock, and everybody queues.
+QUEUE = Path("/run/xdpredirect-lab.queue")
+
+
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """Waits for it, in order; the end of `with`, or of the process, gives it up."""
+    with LOCK.open("w") as lock:
+        with QUEUE.open("w") as queue:
+            fcntl.flock(queue, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
