@@ -23,6 +23,7 @@ REASONS = (
     r'reason="([A-Z][A-Za-z]+)"',
     r'^ +"([A-Z][A-Za-z]+)": _\w+\(',
 )
+ANCHOR = re.compile(r"\[[^\]]*\]\(([^)#:\s]*)#([^)]*)\)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -136,6 +137,18 @@ def test_every_field_and_value_is_described(crd: str) -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     links = [link for link in LINK.findall(path.read_text()) if "://" not in link]
     assert not [link for link in links if not (path.parent / link).exists()]
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda p: p.name)
+def test_anchors_are_headings(path: Path) -> None:
+    missing = []
+    for target, anchor in ANCHOR.findall(path.read_text()):
+        text = ((path.parent / target) if target else path).read_text()
+        headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+        # As GitHub makes them.
+        slugs = {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
+        missing += [] if anchor in slugs else [f"{target}#{anchor}"]
+    assert not missing
 
 
 def test_every_finding_is_in_troubleshooting() -> None:

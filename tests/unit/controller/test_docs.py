@@ -13,6 +13,7 @@ from tests.kernel.documents import ROOT
 from tests.unit.controller.test_rollup import NOW, redirect, report
 from xdpredirect.agent import report_policy
 from xdpredirect.api.node_size import STATUS_LIMIT
+from xdpredirect.cluster import reflector
 from xdpredirect.controller.lease import DURATION, GIVE_UP, RENEW, RETRY
 from xdpredirect.controller.loop import Pace
 from xdpredirect.controller.plan import FINALIZER
@@ -149,6 +150,12 @@ def test_every_part_of_config_is_one_that_is_told() -> None:
     assert [part for part, word in words.items() if word not in said] == []
 
 
+def _kubernetes() -> str:
+    """Of the tests' control plane, such as 1.37."""
+    pinned = (ROOT / "tests/cluster/binaries/kubernetes/go.mod").read_text()
+    return re.findall(r"k8s\.io/kubernetes v(\d+\.\d+)\.", pinned)[0]
+
+
 def test_numbers_are_those_of_the_code() -> None:
     bounds = _version("xdpredirectnodes.yaml")["schema"]["openAPIV3Schema"]["properties"]["spec"]
     fields = bounds["properties"]
@@ -165,8 +172,10 @@ def test_numbers_are_those_of_the_code() -> None:
         f"counters each {Pace().counters:.0f} seconds at most",
         f"its lease | each {RENEW:.0f} seconds",
         f"within {DURATION + RETRY:.0f} seconds",
+        f"watches start again, within {reflector.Pace().longest_backoff:.0f} seconds",
         f"renew its lease for {GIVE_UP:.0f} seconds",
         f"unanswered for {Settings().silence_seconds:.0f} seconds",
         f"`{FINALIZER}`",
+        f"Tried with Kubernetes {_kubernetes()}.",
     ):
         assert words in " ".join(TEXT.split()), words
