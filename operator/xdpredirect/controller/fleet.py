@@ -178,7 +178,8 @@ class Fleet:
             self._touch(node)
 
     def advance(self, now: float) -> None:
-        """Let time pass: nodes that have been asked too long ago fall silent."""
+        """Let time pass, by a monotonic clock in seconds: nodes that have been asked too long ago
+        fall silent."""
         for node in self.silence.advance(now):
             self._touch(node)
 

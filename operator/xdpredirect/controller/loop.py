@@ -111,7 +111,7 @@ class Loop(threading.Thread):
         if self._stopped.is_set() or not self._synced():
             return
         self._list()
-        self._fleet.advance(time.time())
+        self._fleet.advance(time.monotonic())
         due = self._bounded(self._pending.ready(self._fleet.take_due(), time.monotonic()))
         actions = plan(self._fleet, due, time.time())
         for group in _phases(actions):
@@ -133,11 +133,11 @@ class Loop(threading.Thread):
             return 0.05
         if self._backlog or not self._fleet.idle:
             return 0.0
-        now, wall = time.monotonic(), time.time()
+        now = time.monotonic()
         pending, silence = self._pending.next_at(), self._fleet.silence.next_at()
         waits = [self._pace.longest_wait, self._list_at - now]
         waits += [pending - now] if pending is not None else []
-        waits += [silence - wall] if silence is not None else []
+        waits += [silence - now] if silence is not None else []
         return max(min(waits), 0.0)
 
     def _list(self) -> None:

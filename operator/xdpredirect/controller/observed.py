@@ -105,9 +105,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeObject:
-    """One XdpRedirectNode. `owner` is the uid of the Node that it belongs to. `written_at` and
-    `reported_at` say when spec and status changed last, in seconds since 1970, 0 for never.
-    `refusal` is about the spec as it is now.
+    """One XdpRedirectNode. `owner` is the uid of the Node that it belongs to. `reported` is another
+    text after each change of the status. `refusal` is about the spec as it is now.
     """
 
     name: str
@@ -119,8 +118,7 @@ class NodeObject:
     entries: tuple[Entry, ...] = ()
     features: tuple[str, ...] = ()
     address_sets: tuple[str, ...] = ()
-    written_at: float = 0.0
-    reported_at: float = 0.0
+    reported: str = ""
     observed_revision: int = 0
     reports: Mapping[str, Report] = field(default_factory=dict)
     refusal: Refusal | None = None

@@ -7,7 +7,6 @@ this only keeps the process alive when a schema is newer than it.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 
 Value = Mapping[str, object]
 _NOTHING: Value = {}
@@ -42,14 +41,6 @@ def texts(value: Value, name: str) -> tuple[str, ...]:
     """The strings in the list under `name`."""
     found = value.get(name)
     return tuple(i for i in found if isinstance(i, str)) if isinstance(found, list) else ()
-
-
-def seconds(stamp: str) -> float:
-    """An RFC 3339 time in seconds since 1970; 0 where there is none."""
-    try:
-        return datetime.fromisoformat(stamp).timestamp()
-    except ValueError:
-        return 0.0
 
 
 def compact(value: object) -> str:

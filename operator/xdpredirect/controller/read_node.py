@@ -13,7 +13,6 @@ from xdpredirect.controller.plain import (
     compact,
     digest,
     number,
-    seconds,
     text,
     texts,
 )
@@ -37,7 +36,6 @@ def read_node_object(document: Value, before: NodeObject | None = None) -> NodeO
     metadata, spec, status = (child(document, part) for part in ("metadata", "spec", "status"))
     uid, generation = text(metadata, "uid"), number(metadata, "generation")
     known = before is not None and (before.uid, before.generation) == (uid, generation)
-    written, reported = _times(metadata)
     reports = {text(item, "name"): _report(item) for item in children(status, "redirects")}
     return NodeObject(
         name=text(metadata, "name"),
@@ -49,8 +47,7 @@ def read_node_object(document: Value, before: NodeObject | None = None) -> NodeO
         entries=before.entries if known and before is not None else _entries(spec),
         features=texts(spec, "requiredFeatures"),
         address_sets=texts(spec, "addressSets"),
-        written_at=written,
-        reported_at=reported,
+        reported=_reported(metadata),
         observed_revision=number(status, "observedRevision"),
         reports=reports,
         refusal=_refusal(status, generation, reports),
@@ -69,16 +66,15 @@ def _entries(spec: Value) -> tuple[Entry, ...]:
     )
 
 
-def _times(metadata: Value) -> tuple[float, float]:
-    """When somebody wrote the spec and the status last, by the clock of the API server."""
-    written = reported = 0.0
-    for entry in children(metadata, "managedFields"):
-        stamp = seconds(text(entry, "time"))
-        if text(entry, "subresource") == "status":
-            reported = max(reported, stamp)
-        else:
-            written = max(written, stamp)
-    return written or seconds(text(metadata, "creationTimestamp")), reported
+def _reported(metadata: Value) -> str:
+    """When somebody wrote the status last, by the clock of the API server: to compare with what it
+    was before, never with another clock."""
+    stamps = (
+        text(entry, "time")
+        for entry in children(metadata, "managedFields")
+        if text(entry, "subresource") == "status"
+    )
+    return max(stamps, default="")
 
 
 def _report(item: Value) -> Report:

@@ -128,6 +128,14 @@ class ModelCluster:
             self._stamp(stored, "status")
             self._bump(stored)
 
+    def report(self, node: str, **more: Any) -> None:
+        """The agent says `more` of everything that it reports, and acts on nothing."""
+        stored = self.store[NODE_OBJECTS.plural][node]
+        for item in stored["status"]["redirects"]:
+            item.update(more)
+        self._stamp(stored, "status")
+        self._bump(stored)
+
     def _checked(self, resource: Resource, metadata: Document) -> Document | None:
         stored = self.store[resource.plural].get(metadata["name"])
         found = stored["metadata"] if stored else {}

@@ -14,10 +14,11 @@ SILENCE = 60.0
 
 
 class Operator:
-    """`fleet` starts empty, as after a restart."""
+    """`fleet` starts empty, as after a restart. `skew` in seconds: how far its clocks are from
+    those of the API server."""
 
-    def __init__(self, cluster: ModelCluster) -> None:
-        self.cluster = cluster
+    def __init__(self, cluster: ModelCluster, skew: float = 0.0) -> None:
+        self.cluster, self.skew = cluster, skew
         self.fleet = Fleet(SILENCE)
         self.actor = Actor(cluster, "operator-0")
 
@@ -42,17 +43,17 @@ class Operator:
             fleet.drop_object(name)
         for item in self.cluster.store[DAEMONSETS.plural].values():
             fleet.agents.put(copy.deepcopy(item))
-        fleet.advance(self.cluster.now)
+        fleet.advance(self.cluster.now + self.skew)
 
     def plan(self) -> tuple[Action, ...]:
-        return plan(self.fleet, self.fleet.take_due(), self.cluster.now)
+        return plan(self.fleet, self.fleet.take_due(), self.cluster.now + self.skew)
 
     def act(self, actions: tuple[Action, ...]) -> list[str]:
         """Perform them; what the API server refuses is returned, and planned again when asked."""
         refused = []
         for action in actions:
             try:
-                stored = self.actor.perform(action, self.cluster.now)
+                stored = self.actor.perform(action, self.cluster.now + self.skew)
             except ApiError as error:
                 refused.append(str(error))
                 continue
