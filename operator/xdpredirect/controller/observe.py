@@ -4,16 +4,23 @@ inbox, the loop's thread takes it out.
 Made by `process`. Nothing here decides anything.
 """
 
+import logging
 import queue
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Protocol
 
 from xdpredirect.cluster.api import Listing
 from xdpredirect.cluster.resource import NODE_OBJECTS, REDIRECTS, Document, Resource
 from xdpredirect.controller.fleet import Fleet, vanished
 from xdpredirect.controller.plain import child, text
+from xdpredirect.errors import ApiError
 
+log = logging.getLogger("xdpredirect.controller")
+
+ASK_AGAIN = 1.0
+"""Seconds until the API server is asked again what it could not say."""
 Change = Callable[[Fleet], None]
 
 
@@ -34,14 +41,25 @@ class Inbox:
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Change] = queue.SimpleQueue()
+        self._later: list[tuple[float, Change]] = []
 
     def put(self, change: Change) -> None:
         """Hand a change to the loop."""
         self._queue.put(change)
 
+    def later(self, change: Change, seconds: float) -> None:
+        """Take this change after `seconds`, if `take` is called then. Only for changes to call."""
+        self._later.append((time.monotonic() + seconds, change))
+
     def take(self, fleet: Fleet, seconds: float, settle: float) -> bool:
         """Apply what comes within `seconds`, and what follows it within `settle` of the first one:
         changes come in bursts. Whether there was anything. Raises what a change raises."""
+        now, waiting = time.monotonic(), self._later
+        self._later = [(at, change) for at, change in waiting if at > now]
+        for at, change in waiting:
+            if at <= now:
+                self._queue.put(change)
+        seconds = min([seconds, *(at - now for at, _ in self._later)])
         try:
             self._queue.get(timeout=max(seconds, 0.0))(fleet)
         except queue.Empty:
@@ -96,12 +114,7 @@ class NodeObjectSink:
         def change(fleet: Fleet) -> None:
             for item in items:
                 fleet.put_object(item)
-            for name in vanished(fleet.objects, _names(items)):
-                found = self._api.get(NODE_OBJECTS, name)
-                if found is None:
-                    fleet.drop_object(name)
-                else:
-                    fleet.put_object(found)
+            self._ask(fleet, sorted(vanished(fleet.objects, _names(items))))
 
         self._inbox.put(change)
 
@@ -112,6 +125,22 @@ class NodeObjectSink:
     def deleted(self, name: str) -> None:
         """A node object is gone."""
         self._inbox.put(lambda fleet: fleet.drop_object(name))
+
+    def _ask(self, fleet: Fleet, names: Sequence[str]) -> None:
+        """Bring these to what the API server says now; what it does not say is asked again, the
+        one that it refused last."""
+        for done, name in enumerate(names):
+            try:
+                found = self._api.get(NODE_OBJECTS, name)
+            except ApiError as error:
+                log.warning("cannot look whether node object %s is gone: %s", name, error)
+                again = partial(self._ask, names=[*names[done + 1 :], name])
+                self._inbox.later(again, ASK_AGAIN)
+                return
+            if found is None:
+                fleet.drop_object(name)
+            else:
+                fleet.put_object(found)
 
 
 class DaemonSetSink:

@@ -11,6 +11,7 @@ from tests.unit.controller.looks import condition, redirect, told
 from tests.unit.controller.model_cluster import ModelCluster
 from tests.unit.controller.operators import SILENCE
 from xdpredirect.cluster.resource import NODE_OBJECTS, NODES, REDIRECTS, Resource
+from xdpredirect.controller import observe
 from xdpredirect.controller.act import Actor
 from xdpredirect.controller.fleet import Fleet
 from xdpredirect.controller.loop import Loop, Pace
@@ -29,12 +30,14 @@ def until(holds: Callable[[], object], what: str) -> None:
 
 
 class Refusing(ModelCluster):
-    """Refuses writes of what is named in `refused`, and lists while `away`."""
+    """Refuses writes of what is named in `refused`, lists while `away`, and the next
+    `failing_gets` reads of one object."""
 
     def __init__(self) -> None:
         super().__init__()
         self.refused: set[str] = set()
         self.away = False
+        self.failing_gets = 0
         self.statuses = 0
 
     def apply(self, resource: Resource, document: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -42,6 +45,12 @@ class Refusing(ModelCluster):
             raise ApiError(500, "InternalError", "no")
         self.statuses += more.get("subresource") == "status"
         return super().apply(resource, document, **more)
+
+    def get(self, resource: Resource, name: str) -> dict[str, Any] | None:
+        if self.failing_gets:
+            self.failing_gets -= 1
+            raise ApiError(500, "InternalError", "no")
+        return super().get(resource, name)
 
     def list(self, resource: Resource) -> Any:
         if self.away:
@@ -171,6 +180,21 @@ def test_a_list_that_is_older_than_our_own_object_does_not_remove_it(running: Ru
     until(lambda: running.loop.passes > passes + 2, "it has looked")
     assert told(running.cluster, "a") == ["edge"]
     assert running.cluster.store[NODE_OBJECTS.plural]["a"]["spec"]["revision"] == 1
+
+
+def test_a_node_object_that_vanished_is_found_missing_though_asking_failed(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observe, "ASK_AGAIN", 0.01)
+    running.loop.start()
+    objects = running.cluster.store[NODE_OBJECTS.plural]
+    until(lambda: objects.keys() == {"a", "b"}, "both are told")
+    gone = {objects.pop(name)["metadata"]["uid"] for name in ("a", "b")}
+    running.cluster.failing_gets = 3
+    running.objects.replaced([])
+    until(lambda: objects.keys() == {"a", "b"}, "both are told again")
+    assert not gone & {item["metadata"]["uid"] for item in objects.values()}
+    assert running.cluster.failing_gets == 0
 
 
 def test_the_end_of_an_object_is_heard(running: Running) -> None:
