@@ -69,7 +69,14 @@ class Writes(Protocol):
 
 
 class Actor:
-    """`instance` is the name of this process in events."""
+    """`instance` is the name of this process in events.
+
+    A write of a process that has just lost its lease is refused where it carries the version of
+    what it saw: finalizers, statuses, and every node object but the first. Three carry none, and
+    the next leader puts them right as soon as its watch brings them: the first apply of a node
+    object (server-side apply has no "only if it is not there"), the label of a Node, whose own
+    versions change with every heartbeat, and the DaemonSet, likewise.
+    """
 
     def __init__(self, api: Writes, instance: str) -> None:
         self._api, self._instance = api, instance
@@ -126,10 +133,16 @@ class Actor:
         )
 
     def _apply_status(self, action: ApplyStatus) -> Document | None:
+        # With the version of what it is about: who has lost the lease, and does not know it yet,
+        # is refused instead of taking back what the next leader said.
         document: Document = {
             "apiVersion": API_VERSION,
             "kind": REDIRECTS.kind,
-            "metadata": {"name": action.redirect, "uid": action.uid},
+            "metadata": {
+                "name": action.redirect,
+                "uid": action.uid,
+                "resourceVersion": action.resource_version,
+            },
             "status": dict(action.status),
         }
         try:

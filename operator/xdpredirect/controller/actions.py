@@ -92,11 +92,12 @@ class NoteLeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyStatus:
-    """Say how an object stands. `urgent`: a condition or the generation changed; other changes are
-    counters and may wait."""
+    """Say how an object stands, as it was seen at `resource_version`. `urgent`: a condition or the
+    generation changed; other changes are counters and may wait."""
 
     redirect: str
     uid: str
+    resource_version: str
     status: Mapping[str, object] = field(hash=False)
     urgent: bool
 

@@ -5,6 +5,7 @@ leader does.
 """
 
 import logging
+import math
 import threading
 import time
 from typing import Protocol
@@ -41,13 +42,14 @@ class Election(threading.Thread):
         self._api, self._resource, self._name = api, resource, name
         self._identity = identity
         self._seen: Seen | None = None
-        self._renewed = 0.0
+        self._renewed = -math.inf
         self._stopped = threading.Event()
         self.won, self.lost = threading.Event(), threading.Event()
         self.alive_at = time.monotonic()
 
     def leads(self) -> bool:
-        """Whether nobody else can have begun to act."""
+        """Whether nobody else can have begun to act. By the clock, at the moment of asking: also
+        when the thread hangs that should renew the lease."""
         recent = time.monotonic() - self._renewed < GIVE_UP
         return self.won.is_set() and not self.lost.is_set() and recent
 
@@ -85,7 +87,7 @@ class Election(threading.Thread):
         move = decide(self._seen, self._identity, began)
         if move is Move.WAIT:
             if self.won.is_set():
-                self._renewed = 0.0
+                self._renewed = -math.inf
             return
         document = wanted(self._name, self._identity, self._seen, time.time())
         write = self._api.create if move is Move.CREATE else self._api.replace

@@ -8,23 +8,21 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from xdpredirect.controller.act import Actor, take
 from xdpredirect.controller.actions import (
     Action,
-    AddFinalizer,
     ApplyDaemonSet,
     ApplyNodeObject,
     ApplyStatus,
     EmptyNodeObject,
-    LabelNode,
-    NoteLeftOut,
 )
 from xdpredirect.controller.fleet import Due, Fleet
 from xdpredirect.controller.observe import Inbox, RedirectFeed
+from xdpredirect.controller.order import chains, key_of, phases
 from xdpredirect.controller.pending import Pending
 from xdpredirect.controller.plan import plan
 from xdpredirect.errors import ApiError, XdpRedirectError
@@ -51,11 +49,12 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one action."""
+    """What came of one action. `left`: it was not begun, and is planned again."""
 
     action: Action
     stored: Mapping[str, object] | None = None
     error: XdpRedirectError | None = None
+    left: bool = False
 
 
 class Loop(threading.Thread):
@@ -71,7 +70,7 @@ class Loop(threading.Thread):
         self._pace = pace or Pace()
         self._pending = Pending(chance=random.random)
         self._stopped = threading.Event()
-        self._synced: Callable[[], bool] = lambda: True
+        self._may_act: Callable[[], bool] = lambda: True
         self._list_at = 0.0
         self._status_at: dict[str, float] = {}
         self._backlog: dict[str, None] = {}
@@ -79,13 +78,14 @@ class Loop(threading.Thread):
         self.passes = 0
         self.missed = 0
 
-    def when(self, synced: Callable[[], bool]) -> "Loop":
-        """Plan nothing before `synced` says that the caches know the whole fleet."""
-        self._synced = synced
+    def when(self, may_act: Callable[[], bool]) -> "Loop":
+        """Plan and write only while `may_act` says that the caches know the whole fleet and that
+        nobody else leads. It is asked before each write, by several threads."""
+        self._may_act = may_act
         return self
 
     def stop(self) -> None:
-        """End after the pass that runs now."""
+        """Begin no other write, and end when those that run now are through."""
         self._stopped.set()
         self._inbox.put(lambda _: None)
 
@@ -108,14 +108,14 @@ class Loop(threading.Thread):
         self.alive_at = time.monotonic()
         settle = 0.0 if self._backlog else self._pace.settle
         self._inbox.take(self._fleet, self._patience(), settle)
-        if self._stopped.is_set() or not self._synced():
+        if self._stopped.is_set() or not self._may_act():
             return
         self._list()
         self._fleet.advance(time.monotonic())
         due = self._bounded(self._pending.ready(self._fleet.take_due(), time.monotonic()))
         actions = plan(self._fleet, due, time.time())
-        for group in _phases(actions):
-            self._perform(writers, [action for action in group if self._may(action)])
+        for group in phases(actions):
+            self._perform(writers, group)
         self.passes += 1
 
     def _bounded(self, due: Due) -> Due:
@@ -129,7 +129,7 @@ class Loop(threading.Thread):
 
     def _patience(self) -> float:
         """How long nothing is going to be due by itself."""
-        if not self._synced():
+        if not self._may_act():
             return 0.05
         if self._backlog or not self._fleet.idle:
             return 0.0
@@ -159,9 +159,12 @@ class Loop(threading.Thread):
     def _may(self, action: Action) -> bool:
         """Whether it is time for this write."""
         if isinstance(action, ApplyDaemonSet):
-            return not self._pending.blocked(*_key(action), time.monotonic())
+            return not self._pending.blocked(*key_of(action), time.monotonic())
         if not isinstance(action, ApplyStatus):
             return True
+        known = self._fleet.redirects.get(action.redirect)
+        if known is None or known.resource_version != action.resource_version:
+            return False  # its finalizer was added in this pass; the next one knows the answer
         now = time.monotonic()
         at = self._status_at.get(action.redirect, 0.0) + self._pace.counters
         if not action.urgent and now < at:
@@ -170,18 +173,18 @@ class Loop(threading.Thread):
         self._status_at[action.redirect] = now
         return True
 
-    def _perform(self, writers: ThreadPoolExecutor, actions: list[Action]) -> None:
+    def _perform(self, writers: ThreadPoolExecutor, actions: Sequence[Action]) -> None:
         """All of one phase; those of one key one after another, until one of them fails."""
-        chains: dict[tuple[str, str], list[Action]] = {}
-        for action in actions:
-            chains.setdefault(_key(action), []).append(action)
-        for results in writers.map(self._chain, chains.values()):
+        due = [chain for chain in chains(actions) if self._may(chain[0])]
+        for results in writers.map(self._chain, due):
             for result in results:
                 self._settle(result)
 
-    def _chain(self, actions: Iterable[Action]) -> list[Result]:
+    def _chain(self, actions: Sequence[Action]) -> list[Result]:
         results: list[Result] = []
         for action in actions:
+            if self._stopped.is_set() or not self._may_act():
+                return [*results, Result(action, left=True)]
             try:
                 results.append(Result(action, self._actor.perform(action, time.time())))
             except XdpRedirectError as error:
@@ -190,7 +193,10 @@ class Loop(threading.Thread):
 
     def _settle(self, result: Result) -> None:
         action, error = result.action, result.error
-        kind, name = _key(action)
+        kind, name = key_of(action)
+        if result.left:
+            self._pending.wait(kind, name, time.monotonic())
+            return
         about = self._about(action)
         if error is None:
             log.info("%s", action, extra=about)
@@ -205,7 +211,7 @@ class Loop(threading.Thread):
 
     def _about(self, action: Action) -> dict[str, object]:
         """What a record of the log is about, for programs."""
-        kind, name = _key(action)
+        kind, name = key_of(action)
         if kind == "agents":
             return {}
         if kind == "node":
@@ -213,31 +219,6 @@ class Loop(threading.Thread):
             return {"node": name, "revision": there.revision + 1 if there else 1}
         redirect = self._fleet.redirects.get(name)
         return {"object": name, "generation": redirect.generation if redirect else 0}
-
-
-def _key(action: Action) -> tuple[str, str]:
-    match action:
-        case ApplyNodeObject(node=node) | EmptyNodeObject(node=node) | LabelNode(node=node):
-            return "node", node.name
-        case ApplyDaemonSet():
-            return "agents", "daemonset"
-        case NoteLeftOut(node=name):
-            return "node", name
-        case _:
-            return "redirect", action.redirect
-
-
-def _phases(actions: Iterable[Action]) -> tuple[list[Action], ...]:
-    """Hold objects before nodes are told; tell people after that."""
-    phases: tuple[list[Action], ...] = ([], [], [])
-    for action in actions:
-        if isinstance(action, AddFinalizer):
-            phases[0].append(action)
-        elif _key(action)[0] == "node":
-            phases[1].append(action)
-        else:
-            phases[2].append(action)
-    return phases
 
 
 def _conflict(error: XdpRedirectError) -> bool:

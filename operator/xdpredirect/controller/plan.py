@@ -110,6 +110,7 @@ def _tell(fleet: Fleet, redirect: Redirect, stamp: str) -> Iterator[Action]:
     yield ApplyStatus(
         redirect=redirect.name,
         uid=redirect.uid,
+        resource_version=redirect.resource_version,
         status=status,
         urgent=before != after
         or redirect.status.get("observedGeneration") != status["observedGeneration"],
