@@ -113,12 +113,20 @@ def test_address_sets_are_followed_while_they_are_needed(scene: AgentScene) -> N
     assert scene.entry()["state"] == "Active"
     assert scene.leads_to("p1"), "its last content stays in use"
 
-    # A second name: now all sets pass by, and two are kept.
+    # A second name: now the metadata of all sets pass by, and two sets are read.
     narrowed["rules"][0]["match"]["sourceAddressSets"].append({"name": "foreign"})
     scene.put_set("own", scene.source)
     scene.order({"edge": (2, narrowed)})
     scene.until(lambda: scene.entry()["appliedGeneration"] == 2, "the second generation runs")
     scene.until(lambda: "degraded" not in scene.entry(), "both sets are there")
     assert scene.leads_to("p1")
+
+    scene.put_set("own", "233.252.0.0/24")
+    scene.until(lambda: not scene.leads_to("p1"), "a change of one of several is followed")
+    scene.delete_set("own")
+    scene.until(
+        lambda: scene.entry().get("degraded", {}).get("reason") == "AddressSetMissing",
+        "one of several that is missing is reported",
+    )
     for name in ("own", "foreign"):
         scene.delete_set(name)

@@ -51,7 +51,8 @@ class NodeInbox:
 
 
 class SetInbox:
-    """Address sets of the names in `wanted`; all others are forgotten at once, however large."""
+    """Address sets of the names in `wanted`; all others are forgotten at once, however large.
+    `news` is called once everything was heard of, and for every change after that."""
 
     def __init__(self, wanted: frozenset[str], news: Callable[[], None]) -> None:
         self._wanted, self._news = wanted, news
@@ -72,6 +73,10 @@ class SetInbox:
         """As `cluster.reflector.Sink`."""
         self._put({name: None})
 
+    def told_all(self) -> None:
+        """Everything has been heard of once, through `changed` and `deleted`."""
+        self._put({}, complete=True)
+
     def take(self) -> tuple[dict[str, Document | None], bool]:
         """Sets that changed since the last call, None for those that are not there; and whether
         everything was heard of at least once."""
@@ -84,7 +89,8 @@ class SetInbox:
         with self._lock:
             self._waiting.update(kept)
             self._complete |= complete
-        if kept or complete:
+            news = complete or (bool(kept) and self._complete)
+        if news:
             self._news()
 
 

@@ -5,9 +5,11 @@ Called by `agent.node_source` from the agent's loop.
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from xdpredirect.agent.inbox import SetInbox
+from xdpredirect.agent.set_reader import SetReader
 from xdpredirect.agent.store import Document, Key
 from xdpredirect.api.decode import decode_address_set
 from xdpredirect.cluster.api import Api, Query
@@ -40,11 +42,8 @@ class SetSource:
         self.reading = bool(names)
         if not names:
             return
-        # A selector takes one name; with more of them all sets pass by.
-        selector = f"metadata.name={next(iter(names))}" if len(names) == 1 else ""
-        query = Query(resource=ADDRESS_SETS, field_selector=selector)
         self._inbox = SetInbox(names, self._news)
-        self._reflector = Reflector(self._api, query, self._inbox)
+        self._reflector = self._follow(names, self._inbox)
         self._reflector.start()
 
     def take(self) -> bool:
@@ -81,6 +80,16 @@ class SetSource:
         if self._reflector is not None:
             self._reflector.stop()
         self._inbox = self._reflector = None
+
+    def _follow(self, names: frozenset[str], inbox: SetInbox) -> Reflector:
+        """One watch, however many sets are needed; a selector takes one name."""
+        if len(names) == 1:
+            selector = f"metadata.name={next(iter(names))}"
+            query = Query(resource=ADDRESS_SETS, field_selector=selector)
+            return Reflector(self._api, query, inbox)
+        query = Query(resource=ADDRESS_SETS, metadata_only=True)
+        reader = SetReader(names, partial(self._api.get, ADDRESS_SETS), inbox)
+        return Reflector(self._api, query, reader)
 
 
 def _checked(item: Document) -> Document | None:

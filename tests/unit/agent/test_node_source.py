@@ -48,7 +48,7 @@ class Cluster:
 
     def __call__(self, handler: Handler) -> None:
         asked = handler.server.requests[-1]
-        kind = asked.path.split("/")[4]
+        kind, *name = asked.path.split("/")[4:]
         if asked.method == "PATCH":
             assert isinstance(asked.body, dict)
             handler.say(200, versioned(asked.body, 99))
@@ -58,6 +58,9 @@ class Cluster:
                 handler.chunk(data)
             handler.server.ended.wait()
             handler.close_connection = True
+        elif name:
+            (found,) = (item for item in self.lists[kind] if item["metadata"]["name"] == name[0])
+            handler.say(200, found)
         else:
             metadata = {"resourceVersion": "10"}
             handler.say(200, {"metadata": metadata, "items": self.lists[kind]})
@@ -112,6 +115,24 @@ def test_a_node_object_becomes_files(tmp_path: Path) -> None:
     assert selectors == {"metadata.name=a", "metadata.name=s"}
     document = json.loads((tmp_path / "node/xdpaddressset.s.json").read_text())
     assert document["metadata"] == {"name": "s", "uid": "us", "generation": 4}
+
+
+def test_of_several_sets_only_those_needed_are_read(tmp_path: Path) -> None:
+    sets = tuple(versioned(SET, 5, name=name) for name in ("s", "t", "foreign"))
+    cluster = Cluster(node(addressSets=["s", "t"]), sets=sets)
+    with source(cluster, tmp_path) as (made, server):
+        for _ in patiently():
+            made.drain()
+            made.take()
+            if {"xdpaddressset.s.json", "xdpaddressset.t.json"} <= kept(tmp_path):
+                break
+        assert "xdpaddressset.foreign.json" not in kept(tmp_path)
+    asked = [one for one in server.requests if "xdpaddresssets" in one.path]
+    read = {one.path.rpartition("/")[2] for one in asked if not one.path.endswith("sets")}
+    assert read == {"s", "t"}
+    others = [one for one in asked if one.path.endswith("sets")]
+    assert others
+    assert all("as=PartialObjectMetadata" in one.headers["accept"] for one in others)
 
 
 def test_without_an_object_nothing_may_be_done(tmp_path: Path) -> None:
