@@ -1,16 +1,32 @@
 """What the documentation says about clusters is tried: every command, and what it prints."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.cluster import ROOT
+from tests.cluster.cluster import ROOT, Cluster
 from tests.cluster.fleet import Fleet
 from tests.cluster.nodes import Nodes
-from tests.cluster.page import HAPPENINGS, NODES, Page, matches
+from tests.cluster.page import ANOTHER, HAPPENINGS, NODES, Page, environment, matches
 from tests.kernel.documents import blocks, documents
 from tests.kernel.lab import Lab
 
+KINDS = (
+    "customresourcedefinitions",
+    "namespaces",
+    "clusterroles",
+    "clusterrolebindings",
+    "roles",
+    "rolebindings",
+    "serviceaccounts",
+    "validatingadmissionpolicies",
+    "validatingadmissionpolicybindings",
+    "deployments",
+    "poddisruptionbudgets",
+    "configmaps",
+)
 PAGES = [path for path in documents() if any(block.where for block in blocks(path))]
 
 
@@ -27,6 +43,23 @@ def test_commands_do_what_the_text_shows(
             # Of config/: no cluster of the tests has its image.
             config = str(ROOT / "config/operator")
             fleet.cluster.kubectl("delete", "--ignore-not-found", "-k", config)
+
+
+def test_what_is_removed_leaves_nothing_behind(tmp_path: Path) -> None:
+    page = next(path for path in PAGES if path.name == "cluster.md")
+    (block,) = (block for block in blocks(page) if block.where == ANOTHER)
+    with Cluster() as another:
+        another.kubectl("apply", "--server-side", "-k", str(ROOT / "config"))
+        assert len(ours(another)) > 10
+        for command, _ in block.commands():
+            env = {**os.environ, **environment(another, tmp_path)}
+            subprocess.run(["sh", "-c", command], cwd=ROOT, env=env, check=True, timeout=120)
+        assert ours(another) == []
+
+
+def ours(cluster: Cluster) -> list[str]:
+    names = cluster.kubectl("get", ",".join(KINDS), "--all-namespaces", "-o", "name")
+    return [name for name in names.splitlines() if "xdp" in name]
 
 
 def test_the_pages_about_clusters_are_found() -> None:

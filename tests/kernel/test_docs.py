@@ -27,6 +27,10 @@ ANCHOR = re.compile(r"\[[^\]]*\]\(([^)#:\s]*)#([^)]*)\)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
+def _is_tried(block: Block) -> bool:
+    return block.language == "console" and not (block.not_run or block.where)
+
+
 @pytest.fixture
 def machine(lab: Lab, tmp_path: Path) -> Host:
     """eth0, eth1 and eth2 with their wires' other ends far0, far1, far2; a directory to work in
@@ -43,7 +47,7 @@ def machine(lab: Lab, tmp_path: Path) -> Host:
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in documents() if any(b.language == "console" and not b.where for b in blocks(p))],
+    [p for p in documents() if any(_is_tried(block) for block in blocks(p))],
     ids=lambda p: p.name,
 )
 def test_commands_do_what_the_text_shows(path: Path, machine: Host, tmp_path: Path) -> None:
@@ -52,7 +56,7 @@ def test_commands_do_what_the_text_shows(path: Path, machine: Host, tmp_path: Pa
         for block in blocks(path):
             if block.file:
                 (work / block.file).write_text(block.text)
-            elif block.language == "console" and not (block.not_run or block.where):
+            elif _is_tried(block):
                 _try(block, machine, work)
     finally:
         machine.run([sys.executable, "-m", "xdpredirect", "delete", "--all"])
