@@ -124,6 +124,7 @@ def test_a_leader_that_is_cut_off_ends_and_writes_nothing(scene: Scene) -> None:
     scene.until(lambda: passes(scene, 1), "the second leads")
     scene.apply("edge", {ZONE: "1"}, priority=7)
     scene.until(lambda: scene.nodes.told("op-a") == [("edge", 2)], "the second acts")
+    scene.until_condition("edge", "Ready", "Unknown", "Progressing")
     before = versions(scene.wire)
     first.process.freeze(False)
     scene.until(lambda: first.process.pid is None, "the first ends by itself")

@@ -9,6 +9,7 @@ import logging
 import random
 import ssl
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
 from typing import Any, cast
@@ -19,6 +20,7 @@ from xdpredirect.cluster.access import Access
 from xdpredirect.cluster.resource import REDIRECTS
 
 Heard = Callable[[str | None, dict[str, object]], None]
+POLL_SECONDS = 0.2
 _PREFIX = "xdpredirect.io"
 _BACKOFFS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
@@ -50,25 +52,15 @@ async def watch(access: Callable[[], Access], heard: Heard, stop: Event) -> None
     async def redirect(event: Mapping[str, Any], **_: Any) -> None:
         heard(event["type"], cast(dict[str, object], dict(event["object"])))
 
-    flag = asyncio.Event()
-    follower = asyncio.create_task(_follow(stop, flag))
-    try:
-        await kopf.operator(
-            registry=registry,
-            settings=settings(),
-            clusterwide=True,
-            standalone=True,
-            stop_flag=flag,
-        )
-    finally:
-        follower.cancel()
-
-
-async def _follow(stop: Event, flag: asyncio.Event) -> None:
-    # kopf would wait for a threading.Event in a thread, which outlives kopf and holds the process.
-    while not stop.is_set():
-        await asyncio.sleep(0.2)
-    flag.set()
+    # Cancelled in the end, and given no flag: kopf waits 5 seconds for the task that waits for it.
+    running = asyncio.create_task(
+        kopf.operator(registry=registry, settings=settings(), clusterwide=True, standalone=True)
+    )
+    while not stop.is_set() and not running.done():
+        await asyncio.wait({running}, timeout=POLL_SECONDS)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
 
 
 def settings() -> kopf.OperatorSettings:

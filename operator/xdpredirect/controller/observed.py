@@ -106,7 +106,8 @@ class Refusal:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeObject:
     """One XdpRedirectNode. `owner` is the uid of the Node that it belongs to. `reported` is another
-    text after each change of the status. `refusal` is about the spec as it is now.
+    text after each change of the status. `refusal` is about the spec as it is now. `since` has, by
+    uid, the revision from which on the spec carries each entry as it is, as far as is known.
     """
 
     name: str
@@ -116,6 +117,7 @@ class NodeObject:
     owner: str = ""
     revision: int = 0
     entries: tuple[Entry, ...] = ()
+    since: Mapping[str, int] = field(default_factory=dict)
     features: tuple[str, ...] = ()
     address_sets: tuple[str, ...] = ()
     reported: str = ""

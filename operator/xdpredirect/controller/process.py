@@ -21,7 +21,14 @@ import yaml
 from xdpredirect import __version__
 from xdpredirect.cluster.api import Api, Query
 from xdpredirect.cluster.reflector import Reflector
-from xdpredirect.cluster.resource import DAEMONSETS, LEASES, NODE_OBJECTS, NODES, Document
+from xdpredirect.cluster.resource import (
+    DAEMONSETS,
+    LEASES,
+    NODE_OBJECTS,
+    NODES,
+    REDIRECTS,
+    Document,
+)
 from xdpredirect.controller import handlers
 from xdpredirect.controller.act import Actor
 from xdpredirect.controller.agents import NAME, Agents, daemon_set, read_agents
@@ -44,6 +51,7 @@ LEASE = "xdp-redirect-operator"
 STALE_SECONDS = 240.0
 """A watch is silent for 90 seconds at most before it is opened anew, a loop turns every 5."""
 POLL_SECONDS = 0.2
+AGAIN_SECONDS = (1.0, 3.0)
 log = logging.getLogger("xdpredirect.controller")
 
 
@@ -152,11 +160,14 @@ class Leader:
         """Runs kopf again and again; what ends it is logged, and a list finds what it missed."""
         while not over.is_set():
             try:
+                # Of a kind that is not there when it starts kopf never hears, even when it comes.
+                self.api.list(REDIRECTS)
                 asyncio.run(handlers.watch(lambda: self.api.access, feed.heard, over))
             except Exception as error:
                 log.error("the watch of xdpredirects ended, it starts again: %s", error)
+            if not over.is_set():
                 feed.again()
-                over.wait(random.uniform(1.0, 3.0))
+                over.wait(random.uniform(*AGAIN_SECONDS))
 
 
 def _read(path: Path) -> Agents:

@@ -35,7 +35,11 @@ def read_node_object(document: Value, before: NodeObject | None = None) -> NodeO
     """`before` is the same object as it was known last: of an unchanged spec nothing is read."""
     metadata, spec, status = (child(document, part) for part in ("metadata", "spec", "status"))
     uid, generation = text(metadata, "uid"), number(metadata, "generation")
-    known = before is not None and (before.uid, before.generation) == (uid, generation)
+    if before is not None and before.uid != uid:
+        before = None
+    known = before is not None and before.generation == generation
+    entries = before.entries if known and before is not None else _entries(spec)
+    revision = number(spec, "revision")
     reports = {text(item, "name"): _report(item) for item in children(status, "redirects")}
     return NodeObject(
         name=text(metadata, "name"),
@@ -43,8 +47,9 @@ def read_node_object(document: Value, before: NodeObject | None = None) -> NodeO
         generation=generation,
         resource_version=text(metadata, "resourceVersion"),
         owner=next((text(owner, "uid") for owner in children(metadata, "ownerReferences")), ""),
-        revision=number(spec, "revision"),
-        entries=before.entries if known and before is not None else _entries(spec),
+        revision=revision,
+        entries=entries,
+        since=before.since if known and before is not None else _since(entries, revision, before),
         features=texts(spec, "requiredFeatures"),
         address_sets=texts(spec, "addressSets"),
         reported=_reported(metadata),
@@ -64,6 +69,20 @@ def _entries(spec: Value) -> tuple[Entry, ...]:
         )
         for item in children(spec, "redirects")
     )
+
+
+def _since(
+    entries: tuple[Entry, ...], revision: int, before: NodeObject | None
+) -> dict[str, int]:
+    """Since when each entry is there. Between revisions that were not seen it may have been gone,
+    so that only those of the revision before count."""
+    if before is None or revision > before.revision + 1:
+        return {entry.uid: revision for entry in entries}
+    stayed = set(before.entries)
+    return {
+        entry.uid: before.since.get(entry.uid, revision) if entry in stayed else revision
+        for entry in entries
+    }
 
 
 def _reported(metadata: Value) -> str:

@@ -48,7 +48,12 @@ def stand(redirect: Redirect, there: NodeObject | None, silent: bool, left_out: 
     report = there.reports.get(redirect.name) if there else None
     if report is not None and report.uid != redirect.uid:
         report = None
-    updated = report is not None and report.generation == redirect.generation
+    updated = (
+        there is not None
+        and report is not None
+        and report.generation == redirect.generation
+        and _about_this(there, redirect)
+    )
     if silent:
         return Part(Standing.SILENT, updated=updated, report=report)
     if left_out:
@@ -61,3 +66,10 @@ def stand(redirect: Redirect, there: NodeObject | None, silent: bool, left_out: 
         refusal = there.refusal
         return Part(Standing.STALLED, refusal.reason, refusal.message, report=report)
     return Part(Standing.WAITING, report=report)
+
+
+def _about_this(there: NodeObject, redirect: Redirect) -> bool:
+    """Whether the agent has read a spec that carries the object since it is there: what it said
+    before the object left and came back is outdated."""
+    since = there.since.get(redirect.uid)
+    return since is not None and there.observed_revision >= since
