@@ -71,9 +71,7 @@ def _entries(spec: Value) -> tuple[Entry, ...]:
     )
 
 
-def _since(
-    entries: tuple[Entry, ...], revision: int, before: NodeObject | None
-) -> dict[str, int]:
+def _since(entries: tuple[Entry, ...], revision: int, before: NodeObject | None) -> dict[str, int]:
     """Since when each entry is there. Between revisions that were not seen it may have been gone,
     so that only those of the revision before count."""
     if before is None or revision > before.revision + 1:
