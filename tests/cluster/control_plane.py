@@ -5,8 +5,11 @@ NodeRestriction, service accounts have real tokens: only storage is less than re
 """
 
 import http.client
+import json
 import ssl
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from tests.cluster.binaries.families import path
 from tests.cluster.credentials import ADMIN, CONTROLLER_MANAGER, SCHEDULER, Credentials
@@ -85,6 +88,23 @@ class ControlPlane:
             return connection.getresponse().status == http.HTTPStatus.OK
         finally:
             connection.close()
+
+    def compact(self) -> None:
+        """Makes etcd forget every revision but the last: older watches cannot be continued."""
+        revision = self._etcd("range", {"key": "AA=="})["header"]["revision"]
+        self._etcd("compaction", {"revision": revision, "physical": True})
+
+    def _etcd(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
+        with self.network.control.enter():
+            connection = http.client.HTTPConnection(urlsplit(ETCD).netloc, timeout=ATTEMPT_SECONDS)
+            try:
+                connection.request("POST", f"/v3/kv/{method}", json.dumps(body))
+                response = connection.getresponse()
+                text = response.read().decode()
+            finally:
+                connection.close()
+        assert response.status == http.HTTPStatus.OK, text
+        return dict(json.loads(text))
 
     def evidence(self) -> str:
         """The ends of all logs."""

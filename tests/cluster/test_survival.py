@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
-from tests.cluster.fleet import Fleet, redirect
+from tests.cluster.fleet import PLURAL, Fleet, redirect
 from tests.cluster.installed import SYSTEM
 from tests.cluster.nodes import Nodes
 from tests.cluster.waiting import until
+from tests.cluster.wire import GROUP
 from tests.kernel.lab import Lab
 from tests.kernel.switch import udp
 
@@ -80,6 +82,50 @@ def test_not_a_frame_is_lost_whatever_dies(nodes: Nodes, lab: Lab) -> None:
         )
         fleet.wait_ready("edge")
         a.deliver([FRAME] * 3, p2=3)
+
+
+def test_watches_that_the_server_cannot_continue_begin_anew(nodes: Nodes, lab: Lab) -> None:
+    """While agent and operator stand still, everything that they have seen is compacted away."""
+    with Fleet(nodes, lab, "node-a") as fleet:
+        a, plane = fleet.stations["node-a"], fleet.cluster.control_plane
+        fleet.apply(redirect("edge", to="p1"))
+        fleet.apply(redirect("other", to="p2", priority=900))
+        fleet.wait_ready("edge")
+        still = (a.node.agent, fleet.operator.process)
+        for process in still:
+            process.freeze(True)
+        seen = fleet.object("edge")["metadata"]["resourceVersion"]
+        fleet.wire.erase(PLURAL, "other")
+        fleet.apply(redirect("edge", to="p2"))
+        plane.compact()
+        fleet.cluster.stop_api_server()
+        fleet.cluster.start_api_server()
+        assert gone(fleet, seen), "what they have seen can still be continued"
+        for process in still:
+            process.freeze(False)
+        fleet.until(
+            lambda: fleet.condition("edge").get("observedGeneration") == 2,
+            "the change that nobody saw is found",
+            "edge",
+        )
+        fleet.wait_ready("edge")
+        a.deliver([FRAME] * 3, p2=3)
+        # Deleted behind everybody's back: no event tells, only a list.
+        fleet.until(lambda: told(fleet, "node-a") == ["edge"], "other is gone", "edge")
+
+
+def gone(fleet: Fleet, version: str) -> bool:
+    """Whether the server refuses to go on from there."""
+    path = f"{GROUP}/{PLURAL}?watch=1&timeoutSeconds=1&resourceVersion={version}"
+    answer = fleet.wire.request("GET", path)
+    return HTTPStatus.GONE in (answer.status, answer.body.get("object", {}).get("code"))
+
+
+def told(fleet: Fleet, node: str) -> list[str]:
+    """What the node object asks for."""
+    path = f"{GROUP}/xdpredirectnodes/{node}"
+    spec = fleet.wire.request("GET", path).body["spec"]
+    return [entry["name"] for entry in spec["redirects"]]
 
 
 def test_nobody_writes_where_nothing_changes(nodes: Nodes, lab: Lab) -> None:
