@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from xdpredirect.controller.agents_seen import AgentsSeen
-from xdpredirect.controller.observed import Document, Node, NodeObject, Redirect
+from xdpredirect.controller.observed import Document, Node, NodeObject, Redirect, older
 from xdpredirect.controller.read_node import read_node, read_node_object
 from xdpredirect.controller.read_redirect import read_redirect
 from xdpredirect.controller.select import selects
-from xdpredirect.controller.silence import Silence
+from xdpredirect.controller.silence import Answers
 from xdpredirect.controller.standing import stand
 from xdpredirect.controller.tally import Tally
 
@@ -33,7 +33,7 @@ class Fleet:
         self.nodes: dict[str, Node] = {}
         self.objects: dict[str, NodeObject] = {}
         self.tallies: dict[str, Tally] = {}
-        self.silence = Silence(silence_bound)
+        self.answers = Answers(silence_bound)
         self.agents = AgentsSeen()
         self._selected: dict[str, set[str]] = {}
         self._selecting: dict[str, set[str]] = {}
@@ -74,18 +74,28 @@ class Fleet:
         name = redirect.name
         for node in sorted(self._selected.get(name, set()) | self._mentions.get(name, set())):
             there = self.objects.get(node)
-            if node not in self.nodes or there is None or node in self.silence.silent:
+            if node not in self.nodes or there is None or node in self.answers.spec.silent:
                 continue
             told = any(entry.uid == redirect.uid for entry in there.entries)
             report = there.reports.get(name)
             if told or not there.answered or (report and report.uid == redirect.uid):
                 yield node
 
+    def asks_again(self, node: str) -> bool:
+        """Whether a deletion waits for what the node reported a while ago. Only a new revision
+        tells an agent that fails to detach from one that is dead: the one answers it."""
+        there = self.objects.get(node)
+        return (
+            there is not None
+            and node in self.answers.detaching.silent
+            and not self._leaving.isdisjoint(there.leftovers)
+        )
+
     def put_redirect(self, document: Document) -> None:
         """An XdpRedirect as the API server sent it; an older one than is known does nothing."""
         new = read_redirect(document)
         old = self.redirects.get(new.name)
-        if old is not None and _older(new, old):
+        if old is not None and older(new, old):
             return
         self.redirects[new.name] = new
         self.tallies.setdefault(new.name, Tally())
@@ -99,6 +109,7 @@ class Fleet:
             for node in self.nodes.values():
                 self._join(new, node)
             self._due_nodes |= self._selected.get(new.name, set())
+            self._due_nodes |= self._mentions.get(new.name, set())
 
     def drop_redirect(self, name: str) -> None:
         """It is gone."""
@@ -114,7 +125,7 @@ class Fleet:
         """A Node, or its metadata."""
         new = read_node(document)
         old = self.nodes.get(new.name)
-        if old is not None and _older(new, old):
+        if old is not None and older(new, old):
             return
         self.nodes[new.name] = new
         if old == new:
@@ -141,10 +152,10 @@ class Fleet:
         name = metadata.get("name") if isinstance(metadata, Mapping) else ""
         old = self.objects.get(str(name))
         new = read_node_object(document, old)
-        if old is not None and _older(new, old):
+        if old is not None and older(new, old):
             return
         self.objects[new.name] = new
-        self.silence.heard(new, old)
+        self.answers.heard(new, old)
         # Only a spec that changed can be another one than it should be.
         if old is None or (old.uid, old.generation, old.owner) != (
             new.uid,
@@ -162,7 +173,7 @@ class Fleet:
         old = self.objects.pop(name, None)
         if old is None:
             return
-        self.silence.forget(name)
+        self.answers.forget(name)
         self._mention(None, old)
         self._due_nodes.add(name)
         self._touch(name)
@@ -180,8 +191,9 @@ class Fleet:
     def advance(self, now: float) -> None:
         """Let time pass, by a monotonic clock in seconds: nodes that have been asked too long ago
         fall silent."""
-        for node in self.silence.advance(now):
+        for node in self.answers.spec.advance(now):
             self._touch(node)
+        self._due_nodes.update(self.answers.detaching.advance(now))
 
     def _join(self, redirect: Redirect, node: Node) -> None:
         """Bring the two indexes up to date for one pair."""
@@ -208,33 +220,20 @@ class Fleet:
 
     def _count(self, redirect: Redirect, node: str) -> None:
         left_out = redirect.name in self._left_out.get(node, ())
-        silent = node in self.silence.silent
+        silent = node in self.answers.spec.silent
         part = stand(redirect, self.objects.get(node), silent, left_out)
         if self.tallies[redirect.name].put(node, part):
             self._due_redirects.add(redirect.name)
 
     def _mention(self, new: NodeObject | None, old: NodeObject | None) -> None:
-        before, after = _named(old), _named(new)
+        before = old.mentions if old else frozenset()
+        after = new.mentions if new else frozenset()
         node = new.name if new else old.name if old else ""
         for name in before - after:
             self._mentions[name].discard(node)
             self._due_redirects |= {name} & self.redirects.keys()
         for name in after - before:
             self._mentions.setdefault(name, set()).add(node)
-
-
-def _named(there: NodeObject | None) -> set[str]:
-    """The redirects that a node object is told about or reports."""
-    return {*(e.name for e in there.entries), *there.reports} if there else set()
-
-
-def _older(new: Redirect | Node | NodeObject, old: Redirect | Node | NodeObject) -> bool:
-    """Whether `new` is a late echo: versions of one object are numbers that count up."""
-    if new.uid != old.uid or not (
-        new.resource_version.isdigit() and old.resource_version.isdigit()
-    ):
-        return False
-    return int(new.resource_version) < int(old.resource_version)
 
 
 def vanished(known: Iterable[str], listed: Iterable[str]) -> frozenset[str]:

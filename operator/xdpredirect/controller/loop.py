@@ -134,7 +134,7 @@ class Loop(threading.Thread):
         if self._backlog or not self._fleet.idle:
             return 0.0
         now = time.monotonic()
-        pending, silence = self._pending.next_at(), self._fleet.silence.next_at()
+        pending, silence = self._pending.next_at(), self._fleet.answers.next_at()
         waits = [self._pace.longest_wait, self._list_at - now]
         waits += [pending - now] if pending is not None else []
         waits += [silence - now] if silence is not None else []

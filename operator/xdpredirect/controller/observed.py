@@ -131,6 +131,26 @@ class NodeObject:
         return self.observed_revision >= self.revision
 
     @property
+    def mentions(self) -> frozenset[str]:
+        """Names of what the node is told about or reports."""
+        return frozenset((*(entry.name for entry in self.entries), *self.reports))
+
+    @property
+    def leftovers(self) -> frozenset[str]:
+        """Names of what the agent still reports and the spec no longer has."""
+        wanted = {entry.uid for entry in self.entries}
+        return frozenset(n for n, report in self.reports.items() if report.uid not in wanted)
+
+    @property
     def let_go(self) -> bool:
         """Whether nothing is to run here and the agent says that nothing does."""
         return not self.entries and not self.reports and self.answered
+
+
+def older(new: Redirect | Node | NodeObject, old: Redirect | Node | NodeObject) -> bool:
+    """Whether `new` is a late echo: versions of one object are numbers that count up."""
+    if new.uid != old.uid or not (
+        new.resource_version.isdigit() and old.resource_version.isdigit()
+    ):
+        return False
+    return int(new.resource_version) < int(old.resource_version)

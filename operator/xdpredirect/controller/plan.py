@@ -69,7 +69,7 @@ def _node(fleet: Fleet, name: str) -> Iterator[Action]:
     if there is None:
         if rendered.redirects:
             yield ApplyNodeObject(node=node, rendered=rendered, there=None)
-    elif not rendered.is_in(there) or there.owner != node.uid:
+    elif not rendered.is_in(there) or there.owner != node.uid or fleet.asks_again(name):
         if rendered.redirects:
             yield ApplyNodeObject(node=node, rendered=rendered, there=there)
         else:

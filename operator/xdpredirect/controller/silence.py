@@ -1,4 +1,4 @@
-"""Which nodes leave their spec unanswered for too long. Pure; called by `fleet`.
+"""Which nodes owe an answer for too long. Pure; called by `fleet`.
 
 A quiet node writes nothing, so silence is told from an answer that is missing, not from age. Time
 counts from when this process saw that an answer is missing: no clock of another machine is asked.
@@ -8,7 +8,7 @@ from xdpredirect.controller.observed import NodeObject
 
 
 class Silence:
-    """`silent` holds nodes that no longer count until they say something. `bound` is in seconds."""
+    """`silent` holds nodes that said nothing for `bound` seconds while they owe an answer."""
 
     def __init__(self, bound: float) -> None:
         self._bound = bound
@@ -16,15 +16,10 @@ class Silence:
         self._new: set[str] = set()
         self.silent: set[str] = set()
 
-    def heard(self, new: NodeObject, old: NodeObject | None) -> None:
-        """The node object changed. Asking again does not make a silent node count again."""
-        name = new.name
-        spoke = old is None or (old.observed_revision, old.reported, old.uid) != (
-            new.observed_revision,
-            new.reported,
-            new.uid,
-        )
-        if new.answered:
+    def heard(self, name: str, *, owes: bool, spoke: bool) -> None:
+        """The node object changed; `spoke`: the agent changed it. Asking again does not make a
+        silent node count again."""
+        if not owes:
             self.forget(name)
         elif spoke or (name not in self._asked and name not in self._new):
             self.forget(name)
@@ -56,3 +51,32 @@ class Silence:
             return 0.0
         waiting = [asked for name, asked in self._asked.items() if name not in self.silent]
         return min(waiting) + self._bound if waiting else None
+
+
+class Answers:
+    """What nodes owe, two accounts with one bound. `spec`: they have not acted on the spec as it
+    is. `detaching`: they have, and still report what it no longer has."""
+
+    def __init__(self, bound: float) -> None:
+        self.spec, self.detaching = Silence(bound), Silence(bound)
+
+    def heard(self, new: NodeObject, old: NodeObject | None) -> None:
+        """The node object changed."""
+        spoke = old is None or (old.observed_revision, old.reported, old.uid) != (
+            new.observed_revision,
+            new.reported,
+            new.uid,
+        )
+        detaching = new.answered and bool(new.leftovers)
+        self.spec.heard(new.name, owes=not new.answered, spoke=spoke)
+        self.detaching.heard(new.name, owes=detaching, spoke=spoke)
+
+    def forget(self, name: str) -> None:
+        """There is no node object any more."""
+        self.spec.forget(name)
+        self.detaching.forget(name)
+
+    def next_at(self) -> float | None:
+        """When to let time pass, at the latest; None while nobody owes anything."""
+        times = (self.spec.next_at(), self.detaching.next_at())
+        return min((at for at in times if at is not None), default=None)

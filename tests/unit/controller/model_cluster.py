@@ -128,9 +128,12 @@ class ModelCluster:
             self._stamp(stored, "status")
             self._bump(stored)
 
-    def report(self, node: str, **more: Any) -> None:
-        """The agent says `more` of everything that it reports, and acts on nothing."""
+    def report(self, node: str, *, answers: bool = False, **more: Any) -> None:
+        """The agent says `more` of everything that it reports, and acts on nothing; `answers`: it
+        has read the spec."""
         stored = self.store[NODE_OBJECTS.plural][node]
+        if answers:
+            stored["status"]["observedRevision"] = stored["spec"]["revision"]
         for item in stored["status"]["redirects"]:
             item.update(more)
         self._stamp(stored, "status")
