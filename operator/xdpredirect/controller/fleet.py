@@ -14,14 +14,15 @@ from xdpredirect.controller.read_redirect import read_redirect
 from xdpredirect.controller.select import selects
 from xdpredirect.controller.silence import Answers
 from xdpredirect.controller.standing import stand
-from xdpredirect.controller.tally import Tally
+from xdpredirect.controller.tally import Change, Tally
 
 
 class Due(NamedTuple):
-    """Keys to plan for."""
+    """Keys to plan for. Of the redirects in `counters` nothing but counters changed."""
 
     redirects: frozenset[str]
     nodes: frozenset[str]
+    counters: frozenset[str] = frozenset()
 
 
 class Fleet:
@@ -42,22 +43,28 @@ class Fleet:
         self._left_out: dict[str, frozenset[str]] = {}
         self._due_redirects: set[str] = set()
         self._due_nodes: set[str] = set()
+        self._due_counters: set[str] = set()
 
     @property
     def idle(self) -> bool:
         """Whether nothing has to be planned."""
-        return not self._due_redirects and not self._due_nodes
+        return not (self._due_redirects or self._due_nodes or self._due_counters)
 
     def take_due(self) -> Due:
         """What has to be planned since the last call."""
-        due = Due(frozenset(self._due_redirects), frozenset(self._due_nodes))
-        self._due_redirects, self._due_nodes = set(), set()
+        due = Due(
+            frozenset(self._due_redirects),
+            frozenset(self._due_nodes),
+            frozenset(self._due_counters - self._due_redirects),
+        )
+        self._due_redirects, self._due_nodes, self._due_counters = set(), set(), set()
         return due
 
     def mark(self, due: Due) -> None:
         """Plan these again, because acting failed or has to wait."""
         self._due_redirects |= due.redirects
         self._due_nodes |= due.nodes
+        self._due_counters |= due.counters
 
     def everything(self) -> Due:
         """Every key there is."""
@@ -206,7 +213,7 @@ class Fleet:
             return
         selected.discard(node.name)
         selecting.discard(redirect.name)
-        if self.tallies[redirect.name].put(node.name, None):
+        if self.tallies[redirect.name].put(node.name, None) is not Change.NOTHING:
             self._due_redirects.add(redirect.name)
             self._due_nodes.add(node.name)
 
@@ -222,8 +229,11 @@ class Fleet:
         left_out = redirect.name in self._left_out.get(node, ())
         silent = node in self.answers.spec.silent
         part = stand(redirect, self.objects.get(node), silent, left_out)
-        if self.tallies[redirect.name].put(node, part):
+        change = self.tallies[redirect.name].put(node, part)
+        if change is Change.STANDING:
             self._due_redirects.add(redirect.name)
+        elif change is Change.COUNTERS:
+            self._due_counters.add(redirect.name)
 
     def _mention(self, new: NodeObject | None, old: NodeObject | None) -> None:
         before = old.mentions if old else frozenset()

@@ -20,10 +20,19 @@ class Pending:
     _until: dict[tuple[str, str], float] = field(default_factory=dict)
     _backoffs: dict[tuple[str, str], Backoff] = field(default_factory=dict)
     _waiting: dict[tuple[str, str], float] = field(default_factory=dict)
+    _resting: dict[str, float] = field(default_factory=dict)
 
     def ready(self, due: Due, now: float) -> Due:
-        """Of `due`, and of what waits, the keys whose time has come."""
-        redirects = self._ready("redirect", due.redirects, now)
+        """Of `due`, and of what waits, the keys whose time has come. Counters alone wait until the
+        redirect has rested: before that nobody even adds them up."""
+        hurried = set(due.redirects)
+        for name in due.counters:
+            until = self._resting.get(name, now)
+            if until > now:
+                self.wait("redirect", name, until)
+            else:
+                hurried.add(name)
+        redirects = self._ready("redirect", frozenset(hurried), now)
         return Due(redirects, self._ready("node", due.nodes, now))
 
     def failed(self, kind: str, name: str, now: float, at_least: float) -> float:
@@ -45,6 +54,10 @@ class Pending:
         """The next failure of this key starts with a short delay again."""
         self._backoffs.pop((kind, name), None)
         self._until.pop((kind, name), None)
+
+    def rest(self, redirect: str, until: float) -> None:
+        """Its status was written; counters alone are no reason to write it again before `until`."""
+        self._resting[redirect] = until
 
     def wait(self, kind: str, name: str, until: float) -> None:
         """Plan this key again at `until`; something more urgent may come before."""

@@ -34,7 +34,8 @@ def plan(fleet: Fleet, due: Due, now: float) -> tuple[Action, ...]:
 
     An object is held before a node is told of it, and let go after the last node is done with it.
     """
-    redirects = [fleet.redirects[name] for name in sorted(due.redirects & fleet.redirects.keys())]
+    names = (due.redirects | due.counters) & fleet.redirects.keys()
+    redirects = [fleet.redirects[name] for name in sorted(names)]
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return (
         *_agents(fleet),

@@ -30,6 +30,18 @@ class Part:
     updated: bool = False
     report: Report | None = None
 
+    def differs_in_counters(self, other: "Part") -> bool:
+        """Whether nothing differs that a condition is made of."""
+        mine, theirs = self.report, other.report
+        if mine is None or theirs is None:
+            return False
+        return (self.standing, self.reason, self.message, self.updated) == (
+            other.standing,
+            other.reason,
+            other.message,
+            other.updated,
+        ) and (mine.risk, mine.risk_message) == (theirs.risk, theirs.risk_message)
+
 
 _BY_STATE = {
     "Active": Standing.READY,

@@ -5,12 +5,21 @@ A change of one node costs what that node says, whatever the size of the fleet.
 
 from collections import Counter
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 from xdpredirect.controller.observed import Report
 from xdpredirect.controller.standing import Part, Standing
 
 FAILING = frozenset({Standing.RETRIED, Standing.STALLED})
+
+
+class Change(Enum):
+    """What a node's new part changes of the object's status; only COUNTERS may wait."""
+
+    NOTHING = 0
+    COUNTERS = 1
+    STANDING = 2
 
 
 class Cause(NamedTuple):
@@ -44,11 +53,11 @@ class Tally:
         self.native = self.generic = self.conflicted = 0
         self.redirected = self.passed = self.dropped = self.lost = 0
 
-    def put(self, node: str, part: Part | None) -> bool:
-        """Replace what the node contributes; None: nothing any more. True when that differs."""
+    def put(self, node: str, part: Part | None) -> Change:
+        """Replace what the node contributes; None: nothing any more."""
         before = self.parts.get(node)
         if before == part:
-            return False
+            return Change.NOTHING
         if before is not None:
             del self.parts[node]
             self.risks.pop(node, None)
@@ -58,7 +67,9 @@ class Tally:
             if part.report is not None and part.report.risk:
                 self.risks[node] = part.report
             self._add(part, 1)
-        return True
+        if before is not None and part is not None and part.differs_in_counters(before):
+            return Change.COUNTERS
+        return Change.STANDING
 
     def nodes(self, *standings: Standing) -> list[str]:
         """The nodes that stand so, by name."""

@@ -43,3 +43,16 @@ def test_kinds_do_not_mix() -> None:
     pending = Pending(chance=lambda: 0.5)
     pending.failed("redirect", "a", 100.0, 0.0)
     assert pending.ready(due("a"), 100.0) == due("a")
+
+
+def test_counters_alone_wait_until_the_object_has_rested() -> None:
+    pending = Pending(chance=lambda: 0.5)
+    counted = Due(frozenset(), frozenset(), frozenset({"edge"}))
+    told = Due(frozenset({"edge"}), frozenset())
+    assert pending.ready(counted, 100.0) == told
+    pending.rest("edge", 102.0)
+    assert pending.ready(counted, 101.0) == NOTHING
+    assert pending.next_at() == 102.0
+    assert pending.ready(told, 101.0) == told, "what is urgent does not wait"
+    pending.ready(counted, 101.5)
+    assert pending.ready(NOTHING, 102.0) == told

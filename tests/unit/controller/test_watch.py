@@ -124,8 +124,8 @@ def start(quick: None) -> Iterator[Callable[[Server], Watching]]:
 
     yield started
     for context, watching in made:
-        context.__exit__(None, None, None)
         watching.stop()
+        context.__exit__(None, None, None)
 
 
 def until(holds: Callable[[], object], what: str) -> None:
