@@ -20,6 +20,7 @@ from xdpredirect.errors import ApiError
 
 MANAGER = "xdpredirect-agent"
 _LONGEST_SECONDS = 60.0
+_CONFLICT = 409
 log = logging.getLogger("xdpredirect.agent")
 
 
@@ -41,10 +42,16 @@ class Writer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """The node object as it was seen last."""
+    """The node object as it was seen last; `version` is its resourceVersion."""
 
     uid: str
-    version: int
+    version: str
+
+    @property
+    def age(self) -> int:
+        """Versions of one object as numbers that count up, which they are since Kubernetes 1.35
+        and always were; 0 from a server where they are none."""
+        return int(self.version) if self.version.isdecimal() else 0
 
 
 class Reporter(threading.Thread):
@@ -62,6 +69,7 @@ class Reporter(threading.Thread):
         self._echo: object = None
         self._stopped = False
         self._told: tuple[int, str] | None = None
+        self._conflict = False
 
     def saw(self, document: Mapping[str, object] | None) -> None:
         """The node object as the server holds it now; None when there is none."""
@@ -70,11 +78,14 @@ class Reporter(threading.Thread):
                 self._target = None
                 return
             metadata = cast(Mapping[str, object], document["metadata"])
-            target = _Target(str(metadata["uid"]), _version(metadata))
+            target = _target(metadata)
             before = self._target
             same = before is not None and before.uid == target.uid
-            if same and before is not None and target.version < before.version:
+            if same and before is not None and target.age < before.age:
                 return  # On its way since before our last write.
+            if target != before and self._conflict:
+                self._ledger = policy.failed(self._ledger, time.monotonic(), 0.0)
+                self._conflict = False
             self._target = target
             status = cast("Status | None", document.get("status"))
             if not same:
@@ -110,8 +121,8 @@ class Reporter(threading.Thread):
                     return
                 assert status is not None
                 assert self._target is not None
-                uid = self._target.uid
-            self._write(status, uid)
+                target = self._target
+            self._write(status, target)
 
     def _next(self) -> Status | None:
         """Wait until a status is due; None when asked to stop. Called with the lock."""
@@ -127,21 +138,23 @@ class Reporter(threading.Thread):
             self._changed.wait(timeout)
         return None
 
-    def _write(self, status: Status, uid: str) -> None:
+    def _write(self, status: Status, target: _Target) -> None:
+        known = {"uid": target.uid, "resourceVersion": target.version}
         try:
-            # The uid: a status about one object must not land in its successor.
+            # The version: a status must not land in a successor of the object, nor in a spec that
+            # nobody here has seen. The uid alone is not compared on a status.
             answer = self._writer.apply(
                 NODE_OBJECTS,
                 {
                     "apiVersion": NODE_OBJECTS.api_version,
                     "kind": NODE_OBJECTS.kind,
-                    "metadata": {"name": self._node, "uid": uid},
+                    "metadata": {"name": self._node, **known},
                     "status": dict(status),
                 },
                 manager=MANAGER,
                 subresource="status",
             )
-            metadata = cast(Mapping[str, object], answer["metadata"])
+            stored = _target(cast(Mapping[str, object], answer["metadata"]))
         except ApiError as error:
             self._failed(error)
             return
@@ -151,16 +164,17 @@ class Reporter(threading.Thread):
         with self._changed:
             self._backoff.reset()
             self._told = None
-            if self._target is not None and self._target.uid == uid:
-                self._target = _Target(uid, _version(metadata))
+            if self._target is not None and self._target.uid == stored.uid:
+                self._target = stored
                 self._echo = answer.get("status")
                 now = time.monotonic()
                 self._ledger = policy.written(self._ledger, status, now, random.random())
 
     def _failed(self, error: ApiError) -> None:
         with self._changed:
+            self._conflict = error.status == _CONFLICT
             kind = (error.status, error.reason)
-            if kind != self._told:
+            if kind != self._told and not self._conflict:
                 log.warning("status of %s: %s; trying again", self._node, error)
                 self._told = kind
             delay = self._backoff.next(error.retry_after)
@@ -172,8 +186,6 @@ def _fresh(held: Status | None) -> Ledger:
     return Ledger(held=held, counted_at=time.monotonic(), jitter=random.random())
 
 
-def _version(metadata: Mapping[str, object]) -> int:
-    """ResourceVersion as a number, which versions of one resource are since Kubernetes 1.35 and
-    always were; 0 from a server where it is none."""
-    text = str(metadata.get("resourceVersion", ""))
-    return int(text) if text.isdecimal() else 0
+def _target(metadata: Mapping[str, object]) -> _Target:
+    """Raises KeyError when it is no stored object."""
+    return _Target(str(metadata["uid"]), str(metadata["resourceVersion"]))

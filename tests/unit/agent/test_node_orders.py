@@ -14,7 +14,7 @@ def node(**spec: Any) -> dict[str, Any]:
     return {
         "apiVersion": "xdpredirect.io/v1alpha1",
         "kind": "XdpRedirectNode",
-        "metadata": {"name": "a", "uid": "u", "generation": 7, "managedFields": []},
+        "metadata": {"name": "a", "uid": "u", "generation": 7, "resourceVersion": "10"},
         "spec": {
             "revision": 3,
             "requiredFeatures": ["action/Drop"],

@@ -80,7 +80,7 @@ def test_the_status_goes_to_the_object_that_it_is_about(server: Server, reporter
     assert server.next() == {
         "apiVersion": "xdpredirect.io/v1alpha1",
         "kind": "XdpRedirectNode",
-        "metadata": {"name": "a", "uid": "u"},
+        "metadata": {"name": "a", "uid": "u", "resourceVersion": "100"},
         "status": {"observedRevision": 1},
     }
     assert reporter.held() == {"observedRevision": 1}
@@ -145,4 +145,16 @@ def test_a_status_does_not_go_to_a_successor(server: Server, reporter: Reporter)
     reporter.saw(stored({}, 200, uid="v"))
     assert server.quiet(), "the agent has not read the new object yet"
     reporter.offer({"observedRevision": 1}, "v")
-    assert server.next()["metadata"] == {"name": "a", "uid": "v"}
+    assert server.next()["metadata"]["uid"] == "v"
+
+
+def test_an_object_that_has_changed_is_seen_first(server: Server, reporter: Reporter) -> None:
+    server.failures = [ApiError(409, "Conflict", "changed", 60)]
+    reporter.saw(stored({}, 100))
+    reporter.offer({"observedRevision": 1}, "u")
+    assert server.next()["metadata"]["resourceVersion"] == "100"
+    assert server.quiet()
+    reporter.offer({"observedRevision": 2}, "u")
+    reporter.saw(stored({}, 105))
+    sent = server.next()
+    assert (sent["metadata"]["resourceVersion"], sent["status"]) == ("105", {"observedRevision": 2})
