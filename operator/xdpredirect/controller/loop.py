@@ -171,6 +171,7 @@ class Loop(threading.Thread):
             self._pending.wait("redirect", action.redirect, at)
             return False
         self._status_at[action.redirect] = now
+        self._pending.rest(action.redirect, now + self._pace.counters)
         return True
 
     def _perform(self, writers: ThreadPoolExecutor, actions: Sequence[Action]) -> None:
