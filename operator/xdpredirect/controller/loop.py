@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from xdpredirect.cluster.backoff import Backoff
 from xdpredirect.controller.act import Actor, take
 from xdpredirect.controller.actions import (
     Action,
@@ -19,12 +20,15 @@ from xdpredirect.controller.actions import (
     ApplyNodeObject,
     ApplyStatus,
     EmptyNodeObject,
+    PostEvent,
 )
 from xdpredirect.controller.fleet import Due, Fleet
+from xdpredirect.controller.limits import Limits
 from xdpredirect.controller.observe import Inbox, RedirectFeed
 from xdpredirect.controller.order import chains, key_of, phases
 from xdpredirect.controller.pending import Pending
 from xdpredirect.controller.plan import plan
+from xdpredirect.controller.relist import Relist
 from xdpredirect.errors import ApiError, XdpRedirectError
 
 log = logging.getLogger("xdpredirect.controller")
@@ -35,14 +39,15 @@ class Pace:
     """Times in seconds; `writers` is how many write at once, `batch` how many nodes one pass is
     about. `settle`: a pass begins when a burst of changes has lasted so long;
     `counters`: at least so long between two writes of one status that only differ in counters;
-    `listing`: between two lists of the redirects, up to a quarter more; `after_failure`: when the
-    cluster could not even be looked at."""
+    `listing`: between two lists of the redirects, up to a quarter more; `after_failure`: before a
+    list that failed is tried again the first time, doubling to `longest_failure`."""
 
     settle: float = 0.05
     counters: float = 2.0
     listing: float = 600.0
     longest_wait: float = 5.0
     after_failure: float = 1.0
+    longest_failure: float = 30.0
     writers: int = 4
     batch: int = 64
 
@@ -59,24 +64,29 @@ class Result:
 
 class Loop(threading.Thread):
     """A daemon thread. `alive_at` is the monotonic time of its last round; `passes` counts the
-    rounds that had everything they needed; `missed` how many lists in a row had to tell what a
-    watch had not."""
+    rounds that had everything they needed."""
 
     def __init__(
         self, fleet: Fleet, inbox: Inbox, actor: Actor, feed: RedirectFeed, pace: Pace | None = None
     ) -> None:
         super().__init__(name="loop", daemon=True)
-        self._fleet, self._inbox, self._actor, self._feed = fleet, inbox, actor, feed
+        self._fleet, self._inbox, self._actor = fleet, inbox, actor
         self._pace = pace or Pace()
         self._pending = Pending(chance=random.random)
         self._stopped = threading.Event()
         self._may_act: Callable[[], bool] = lambda: True
-        self._list_at = 0.0
-        self._status_at: dict[str, float] = {}
+        self._limits = Limits(self._pace.counters)
+        first, longest = self._pace.after_failure, self._pace.longest_failure
+        backoff = Backoff(chance=random.random, first=first, longest=longest)
+        self._relist = Relist(feed, self._pace.listing, backoff)
         self._backlog: dict[str, None] = {}
         self.alive_at = time.monotonic()
         self.passes = 0
-        self.missed = 0
+
+    @property
+    def missed(self) -> int:
+        """How many lists in a row had to tell what the watch had not."""
+        return self._relist.missed
 
     def when(self, may_act: Callable[[], bool]) -> "Loop":
         """Plan and write only while `may_act` says that the caches know the whole fleet and that
@@ -110,7 +120,9 @@ class Loop(threading.Thread):
         self._inbox.take(self._fleet, self._patience(), settle)
         if self._stopped.is_set() or not self._may_act():
             return
-        self._list()
+        self._relist.when_due(self._fleet)
+        if not self._relist.listed:
+            return
         self._fleet.advance(time.monotonic())
         due = self._bounded(self._pending.ready(self._fleet.take_due(), time.monotonic()))
         actions = plan(self._fleet, due, time.time())
@@ -131,52 +143,45 @@ class Loop(threading.Thread):
         """How long nothing is going to be due by itself."""
         if not self._may_act():
             return 0.05
+        now = time.monotonic()
+        if not self._relist.listed:
+            return max(min(self._relist.at - now, self._pace.longest_wait), 0.0)
         if self._backlog or not self._fleet.idle:
             return 0.0
-        now = time.monotonic()
         pending, silence = self._pending.next_at(), self._fleet.answers.next_at()
-        waits = [self._pace.longest_wait, self._list_at - now]
+        waits = [self._pace.longest_wait, self._relist.at - now]
         waits += [pending - now] if pending is not None else []
         waits += [silence - now] if silence is not None else []
         return max(min(waits), 0.0)
-
-    def _list(self) -> None:
-        """After a break of the watch a list is expected to bring news; at other times it is not."""
-        now, asked = time.monotonic(), self._feed.list_now
-        if now < self._list_at and not asked:
-            return
-        self._feed.list_now = False
-        try:
-            news = self._feed.list(self._fleet)
-        except ApiError:
-            self._feed.list_now = asked
-            raise
-        self._list_at = now + self._pace.listing * (1 + random.random() / 4)
-        self.missed = self.missed + 1 if news and not asked else 0
-        if self.missed:
-            log.warning("the watch of xdpredirects missed %d changes", news)
 
     def _may(self, action: Action) -> bool:
         """Whether it is time for this write."""
         if isinstance(action, ApplyDaemonSet):
             return not self._pending.blocked(*key_of(action), time.monotonic())
+        if isinstance(action, PostEvent):
+            return self._limits.post(action, time.monotonic())
         if not isinstance(action, ApplyStatus):
             return True
         known = self._fleet.redirects.get(action.redirect)
         if known is None or known.resource_version != action.resource_version:
             return False  # its finalizer was added in this pass; the next one knows the answer
         now = time.monotonic()
-        at = self._status_at.get(action.redirect, 0.0) + self._pace.counters
-        if not action.urgent and now < at:
+        at = self._limits.tell(action, now)
+        if at > now:
             self._pending.wait("redirect", action.redirect, at)
-            return False
-        self._status_at[action.redirect] = now
-        self._pending.rest(action.redirect, now + self._pace.counters)
-        return True
+        else:
+            self._pending.rest(action.redirect, now + self._pace.counters)
+        return at <= now
+
+    def _allowed(self, chain: Sequence[Action]) -> list[Action]:
+        """What of a chain may be done now: nothing when its first may not."""
+        if not self._may(chain[0]):
+            return []
+        return [chain[0], *(action for action in chain[1:] if self._may(action))]
 
     def _perform(self, writers: ThreadPoolExecutor, actions: Sequence[Action]) -> None:
         """All of one phase; those of one key one after another, until one of them fails."""
-        due = [chain for chain in chains(actions) if self._may(chain[0])]
+        due = [self._allowed(chain) for chain in chains(actions)]
         for results in writers.map(self._chain, due):
             for result in results:
                 self._settle(result)
