@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -144,8 +145,15 @@ def test_the_log_says_which_object_node_and_generation(scene: Scene) -> None:
     scene.nodes.add("op-a", **{ZONE: "1"})
     scene.apply("edge", {ZONE: "1"})
     scene.until_told("op-a", "edge")
-    lines = scene.replicas[0].process.log.read_text().splitlines()
-    records = [json.loads(line) for line in lines]
-    assert [r["revision"] for r in records if r.get("node") == "op-a"] == [1]
-    assert all(r["generation"] == 1 for r in records if r.get("object") == "edge")
-    assert any(r.get("object") == "edge" for r in records)
+
+    def records() -> list[dict[str, Any]]:
+        lines = scene.replicas[0].process.log.read_text().split("\n")[:-1]
+        return [json.loads(line) for line in lines]
+
+    def revisions() -> list[int]:
+        return [record["revision"] for record in records() if record.get("node") == "op-a"]
+
+    scene.until(lambda: revisions() == [1], "it is logged")
+    about = [record for record in records() if record.get("object") == "edge"]
+    assert about
+    assert {record["generation"] for record in about} == {1}
