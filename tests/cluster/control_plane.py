@@ -160,6 +160,8 @@ class ControlPlane:
             "--use-service-account-credentials",
             "--leader-elect=false",
             "--bind-address=127.0.0.1",
+            # Nodes of `replies` have no kubelet; they would be tainted as unreachable.
+            "--node-startup-grace-period=24h",
         ]
 
     def _scheduler_flags(self) -> list[str]:

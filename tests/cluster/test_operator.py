@@ -81,6 +81,22 @@ def test_nodes_come_change_and_go(scene: Scene) -> None:
     scene.until(lambda: not scene.nodes.spec("op-b"), "the object of the node goes with its Node")
 
 
+def test_a_node_that_the_cluster_gave_up_is_counted_and_holds_nothing_up(scene: Scene) -> None:
+    scene.nodes.add("op-a", "op-b", **{ZONE: "1"})
+    scene.apply("edge", {ZONE: "1"})
+    scene.until_told("op-b", "edge")
+    scene.nodes.reply()
+    scene.wait("edge")
+    taint = "node.kubernetes.io/unreachable:NoExecute"
+    scene.cluster.kubectl("taint", "node", "op-b", taint)
+    scene.until_condition("edge", "Degraded", "True", "NodeUnreachable")
+    assert scene.condition("edge", "Ready") == ("True", "Redirecting")
+    assert scene.get("edge")["status"]["nodes"]["unreachable"] == 1
+    scene.cluster.kubectl("taint", "node", "op-b", f"{taint}-")
+    scene.until_condition("edge", "Degraded", "False", "NothingAtRisk")
+    assert scene.get("edge")["status"]["nodes"]["ready"] == 2
+
+
 def test_a_node_that_is_gone_does_not_hold_a_deletion(scene: Scene) -> None:
     scene.nodes.add("op-a", "op-b", **{ZONE: "1"})
     scene.apply("edge", {ZONE: "1"})

@@ -5,6 +5,7 @@ again is the caller's decision.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -23,12 +24,19 @@ _METADATA = "as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """What of a resource: the selectors in the API's own notation. `metadata_only` asks for
-    apiVersion, kind and metadata alone."""
+    apiVersion, kind and metadata alone. `essence` returns what is to be kept of an object; lists
+    come `page` objects at a time, so that what is not kept never piles up."""
 
     resource: Resource
     field_selector: str = ""
     label_selector: str = ""
     metadata_only: bool = False
+    essence: Callable[[Document], Document] | None = None
+    page: int = PAGE
+
+    def kept(self, item: Document) -> Document:
+        """What the caller gets of an object."""
+        return item if self.essence is None else self.essence(item)
 
     def accept(self, *, of_list: bool) -> str:
         """The media type of an answer."""
@@ -91,7 +99,7 @@ class Api:
     def list_all(self, query: Query) -> Listing:
         """The same, page by page; in one piece when the pages are outdated before the last."""
         try:
-            return self._pages(query, PAGE)
+            return self._pages(query, query.page)
         except ApiError as error:
             if error.status != _GONE:
                 raise
@@ -198,7 +206,8 @@ class Api:
                     accept=query.accept(of_list=True),
                 )
             )
-            items += cast("list[Document]", answer.get("items") or [])
+            listed = cast("list[Document]", answer.get("items") or [])
+            items += map(query.kept, listed)
             metadata = cast(Document, answer.get("metadata") or {})
             token = str(metadata.get("continue") or "")
             if not token:

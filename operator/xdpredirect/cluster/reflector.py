@@ -140,7 +140,7 @@ class Reflector(threading.Thread):
         if kind == "ERROR":
             raise from_status(item)
         if kind in ("ADDED", "MODIFIED"):
-            self._sink.changed(item)
+            self._sink.changed(self._query.kept(item))
         elif kind == "DELETED":
             self._sink.deleted(name_of(item))
         elif kind != "BOOKMARK":

@@ -68,8 +68,7 @@ class Fleet:
 
     def everything(self) -> Due:
         """Every key there is."""
-        names = {*self.redirects}
-        return Due(frozenset(names), frozenset({*self.nodes, *self.objects}))
+        return Due(frozenset(self.redirects), frozenset({*self.nodes, *self.objects}))
 
     def selecting(self, node: str) -> Iterator[Redirect]:
         """The redirects that select the node."""
@@ -115,8 +114,8 @@ class Fleet:
         ):
             for node in self.nodes.values():
                 self._join(new, node)
-            self._due_nodes |= self._selected.get(new.name, set())
-            self._due_nodes |= self._mentions.get(new.name, set())
+            self._due_nodes.update(self._selected.get(new.name, ()))
+            self._due_nodes.update(self._mentions.get(new.name, ()))
 
     def drop_redirect(self, name: str) -> None:
         """It is gone."""
@@ -129,7 +128,7 @@ class Fleet:
             self._due_nodes.add(node)
 
     def put_node(self, document: Document) -> None:
-        """A Node, or its metadata."""
+        """A Node, or its essence."""
         new = read_node(document)
         old = self.nodes.get(new.name)
         if old is not None and older(new, old):
@@ -227,7 +226,7 @@ class Fleet:
 
     def _count(self, redirect: Redirect, node: str) -> None:
         left_out = redirect.name in self._left_out.get(node, ())
-        silent = node in self.answers.spec.silent
+        silent = node in self.answers.spec.silent or self.nodes[node].unreachable
         part = stand(redirect, self.objects.get(node), silent, left_out)
         change = self.tallies[redirect.name].put(node, part)
         if change is Change.STANDING:

@@ -52,13 +52,15 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One Node. `deleting`: somebody has deleted it and something holds it. Two of other versions
-    are equal: a heartbeat is no change."""
+    """One Node. `deleting`: somebody has deleted it and something holds it; `unreachable`: the
+    cluster says that it does not answer. Two of other versions are equal: a heartbeat is no change.
+    """
 
     name: str
     uid: str
     labels: Mapping[str, str]
     deleting: bool = False
+    unreachable: bool = False
     resource_version: str = field(default="", compare=False)
 
 

@@ -44,6 +44,7 @@ from xdpredirect.controller.observe import (
     RedirectFeed,
 )
 from xdpredirect.controller.probes import Probes
+from xdpredirect.controller.read_node import node_essence
 from xdpredirect.errors import InvalidInput
 from xdpredirect.settings import Settings, this_pod
 
@@ -100,7 +101,7 @@ class Leader:
         """Watch, plan and act until `stop` is set or the lease is lost."""
         inbox = Inbox()
         feed = RedirectFeed(inbox, self.api)
-        nodes = Query(resource=NODES, metadata_only=True)
+        nodes = Query(resource=NODES, essence=node_essence, page=100)
         objects = Query(resource=NODE_OBJECTS)
         self.reflectors += (
             Reflector(self.api, nodes, NodeSink(inbox)),

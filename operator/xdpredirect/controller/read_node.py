@@ -5,7 +5,7 @@ Called by `fleet` for every event of the fleet, so it takes only what is needed.
 
 from collections.abc import Mapping
 
-from xdpredirect.controller.observed import Entry, Loss, Node, NodeObject, Refusal, Report
+from xdpredirect.controller.observed import Document, Entry, Loss, Node, NodeObject, Refusal, Report
 from xdpredirect.controller.plain import (
     Value,
     child,
@@ -17,9 +17,27 @@ from xdpredirect.controller.plain import (
     texts,
 )
 
+_KEPT = ("name", "uid", "resourceVersion", "labels", "deletionTimestamp")
+_UNREACHABLE = "node.kubernetes.io/unreachable"
+_NOT_READY = ("node.kubernetes.io/not-ready", "NoExecute")
+"""Taints of the node lifecycle controller: kubelet is not heard of any more; or says not to be
+ready, and pods have to leave."""
+
+
+def node_essence(document: Document) -> Document:
+    """What `read_node` needs of a Node. The rest, images and conditions most of all, is some 10 kB
+    for each of thousands."""
+    metadata, spec = child(document, "metadata"), child(document, "spec")
+    taints = [
+        {"key": text(item, "key"), "effect": text(item, "effect")}
+        for item in children(spec, "taints")
+    ]
+    kept: Document = {"metadata": {key: metadata[key] for key in _KEPT if key in metadata}}
+    return {**kept, "spec": {"taints": taints}} if taints else kept
+
 
 def read_node(document: Value) -> Node:
-    """Of a Node, or of its metadata alone."""
+    """Of a Node, or of its essence."""
     metadata = child(document, "metadata")
     labels = child(metadata, "labels")
     return Node(
@@ -27,8 +45,14 @@ def read_node(document: Value) -> Node:
         uid=text(metadata, "uid"),
         labels={key: value for key, value in labels.items() if isinstance(value, str)},
         deleting="deletionTimestamp" in metadata,
+        unreachable=any(map(_cut_off, children(child(document, "spec"), "taints"))),
         resource_version=text(metadata, "resourceVersion"),
     )
+
+
+def _cut_off(taint: Value) -> bool:
+    key, effect = text(taint, "key"), text(taint, "effect")
+    return key == _UNREACHABLE or (key, effect) == _NOT_READY
 
 
 def read_node_object(document: Value, before: NodeObject | None = None) -> NodeObject:

@@ -110,6 +110,12 @@ class ModelCluster:
             stored["metadata"]["labels"] = dict(labels)
             self._bump(stored)
 
+    def taint(self, name: str, *taints: tuple[str, str]) -> None:
+        """Key and effect of each; none takes them away."""
+        stored = self.store[NODES.plural][name]
+        stored["spec"] = {"taints": [{"key": key, "effect": effect} for key, effect in taints]}
+        self._bump(stored)
+
     # What an agent does: it acts on its spec at once, and reports.
 
     def run_agent(self, node: str, states: dict[str, str] | None = None) -> None:

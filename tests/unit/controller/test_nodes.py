@@ -1,0 +1,103 @@
+"""Nodes that the cluster gave up: what the operator reads of a Node, and what follows."""
+
+import pytest
+
+from tests.unit.controller.documents import spec
+from tests.unit.controller.looks import condition, redirect, run_agents
+from tests.unit.controller.model_cluster import ModelCluster
+from tests.unit.controller.operators import SILENCE, Operator
+from xdpredirect.cluster.resource import REDIRECTS
+from xdpredirect.controller.read_node import node_essence, read_node
+
+GONE = (
+    ("node.kubernetes.io/unreachable", "NoSchedule"),
+    ("node.kubernetes.io/unreachable", "NoExecute"),
+    ("node.kubernetes.io/not-ready", "NoExecute"),
+)
+THERE = (
+    ("node.kubernetes.io/not-ready", "NoSchedule"),
+    ("node.kubernetes.io/unschedulable", "NoSchedule"),
+    ("example.com/dedicated", "NoExecute"),
+)
+
+
+def unreachable(cluster: ModelCluster) -> int:
+    count: int = redirect(cluster)["status"]["nodes"]["unreachable"]
+    return count
+
+
+@pytest.fixture
+def ready(cluster: ModelCluster, operator: Operator) -> None:
+    cluster.write_redirect("edge", spec())
+    operator.settle()
+    run_agents(cluster)
+    operator.settle()
+
+
+@pytest.mark.usefixtures("ready")
+@pytest.mark.parametrize("taint", GONE)
+def test_a_node_that_the_cluster_gave_up_is_counted_at_once_and_holds_nothing_up(
+    cluster: ModelCluster, operator: Operator, taint: tuple[str, str]
+) -> None:
+    cluster.taint("b", taint)
+    operator.settle()
+    assert condition(cluster, "Ready") == ("True", "Redirecting")
+    assert condition(cluster, "Degraded") == ("True", "NodeUnreachable")
+    assert unreachable(cluster) == 1
+    cluster.write_redirect("edge", spec(priority=7))
+    operator.settle()
+    run_agents(cluster, "a")
+    operator.settle()
+    assert condition(cluster, "Ready") == ("True", "Redirecting"), "nobody waits for it"
+    cluster.taint("b")
+    run_agents(cluster, "b")
+    operator.settle()
+    assert condition(cluster, "Degraded")[0] == "False"
+    assert unreachable(cluster) == 0
+
+
+@pytest.mark.usefixtures("ready")
+@pytest.mark.parametrize("taint", THERE)
+def test_other_taints_mean_nothing_here(
+    cluster: ModelCluster, operator: Operator, taint: tuple[str, str]
+) -> None:
+    cluster.taint("b", taint)
+    assert operator.settle() == []
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_node_that_the_cluster_gave_up_still_has_its_time_to_detach(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.taint("b", GONE[0])
+    cluster.delete(REDIRECTS, "edge")
+    operator.settle()
+    run_agents(cluster, "a")
+    cluster.now += SILENCE - 1
+    operator.settle()
+    assert "edge" in cluster.store[REDIRECTS.plural]
+    cluster.now += 1
+    operator.settle()
+    assert "edge" not in cluster.store[REDIRECTS.plural]
+
+
+def test_of_a_node_only_what_is_needed_is_kept() -> None:
+    metadata = {
+        "name": "a",
+        "uid": "u",
+        "resourceVersion": "7",
+        "labels": {"zone": "1"},
+        "deletionTimestamp": "2026-01-01T00:00:00Z",
+    }
+    taint = {"key": GONE[0][0], "effect": GONE[0][1]}
+    document: dict[str, object] = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {**metadata, "annotations": {"a": "b"}, "managedFields": [{}]},
+        "spec": {"podCIDR": "10.0.0.0/24", "taints": [{**taint, "timeAdded": "now"}]},
+        "status": {"images": [{"names": ["x"] * 50}] * 50},
+    }
+    essence = node_essence(document)
+    assert essence == {"metadata": metadata, "spec": {"taints": [taint]}}
+    assert read_node(essence) == read_node(document)
+    assert read_node(essence).unreachable
