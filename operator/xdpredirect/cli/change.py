@@ -12,7 +12,7 @@ from pathlib import Path
 from xdpredirect.agent import status as status_json
 from xdpredirect.agent.lock import Holder, hold, holder
 from xdpredirect.agent.report import Report
-from xdpredirect.agent.store import Change, Document, Key, Store, generation_of, key_of
+from xdpredirect.agent.store import Change, Document, Key, Store, generation_of, key_of, node_dir
 from xdpredirect.cli.exits import say
 from xdpredirect.cli.runtime import Outcome, Runtime
 from xdpredirect.errors import Locked, XdpRedirectError
@@ -97,7 +97,7 @@ def _owner(settings: Settings, error: Locked, waited: float) -> Holder | None:
     elif owner.files != settings.state_dir / "objects":
         raise Locked(
             str(settings.state_dir),
-            f"{owner}, which follows {owner.files} (put the objects there)",
+            f"{owner}, which follows {owner.files} ({_instead(settings, owner.files)})",
         )
     return owner
 
@@ -108,9 +108,16 @@ def _refuse_other_source(settings: Settings, store: Store, edit: Edit) -> None:
     if source is not None and not edit.clears:
         raise Locked(
             str(settings.state_dir),
-            f"the objects of {source}, whose agent is not running (put the objects there, or "
-            "clear the machine with `xdpredirect delete --all`)",
+            f"the objects of {source}, whose agent is not running ({_instead(settings, source)}, "
+            "or clear the machine with `xdpredirect delete --all`)",
         )
+
+
+def _instead(settings: Settings, source: Path) -> str:
+    """What to do when another source says what is wanted here."""
+    if source == node_dir(settings.state_dir):
+        return "change the cluster's XdpRedirects"
+    return "put the objects there"
 
 
 def _seen(snapshot: Mapping[str, object], changes: tuple[Change, ...]) -> bool:

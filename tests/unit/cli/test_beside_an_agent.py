@@ -59,6 +59,15 @@ def test_an_agent_that_follows_another_directory(shell: Shell) -> None:
     assert shell.store.read_all().objects.documents == ()
 
 
+def test_where_a_cluster_says_what_is_wanted_the_cluster_is_to_be_changed(shell: Shell) -> None:
+    path = file(shell, redirect())
+    with an_agent(shell, shell.root / "state" / "node"):
+        typed = shell.type("apply", "-f", path)
+    assert typed.code == 4
+    assert "change the cluster's XdpRedirects" in typed.err
+    assert shell.store.read_all().objects.redirects == ()
+
+
 def test_a_second_agent(shell: Shell) -> None:
     with an_agent(shell):
         typed = shell.type("agent")
