@@ -97,6 +97,19 @@ def test_a_node_that_the_cluster_gave_up_is_counted_and_holds_nothing_up(scene: 
     assert scene.get("edge")["status"]["nodes"]["ready"] == 2
 
 
+def test_a_node_that_comes_back_without_its_labels_is_emptied(scene: Scene) -> None:
+    scene.nodes.add("op-a", **{ZONE: "1"})
+    scene.apply("edge", {ZONE: "1"})
+    scene.until_told("op-a", "edge")
+    scene.nodes.reply()
+    scene.wait("edge")
+    scene.cluster.kubectl("delete", "node", "op-a")
+    scene.until(lambda: not scene.nodes.spec("op-a"), "the object of the node goes with its Node")
+    scene.nodes.add("op-a")
+    scene.until(lambda: scene.nodes.spec("op-a"), "the node is told again")
+    assert scene.nodes.told("op-a") == []
+
+
 def test_a_node_that_is_gone_does_not_hold_a_deletion(scene: Scene) -> None:
     scene.nodes.add("op-a", "op-b", **{ZONE: "1"})
     scene.apply("edge", {ZONE: "1"})

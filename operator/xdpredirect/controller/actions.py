@@ -43,7 +43,7 @@ class ApplyNodeObject:
 
     def __str__(self) -> str:
         names = ", ".join(f"{e.name}@{e.generation}" for e in self.rendered.entries)
-        return f"node {self.node.name}: revision {_next(self.there)}: {names}"
+        return f"node {self.node.name}: revision {_next(self.there)}: {names or 'nothing'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

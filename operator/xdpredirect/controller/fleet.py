@@ -80,11 +80,9 @@ class Fleet:
         name = redirect.name
         for node in sorted(self._selected.get(name, set()) | self._mentions.get(name, set())):
             there = self.objects.get(node)
-            if node not in self.nodes or there is None or node in self.answers.spec.silent:
+            if node not in self.nodes or node in self.answers.spec.silent:
                 continue
-            told = any(entry.uid == redirect.uid for entry in there.entries)
-            report = there.reports.get(name)
-            if told or not there.answered or (report and report.uid == redirect.uid):
+            if there.may_run(redirect) if there else node in self.answers.unfinished:
                 yield node
 
     def asks_again(self, node: str) -> bool:
@@ -179,7 +177,7 @@ class Fleet:
         old = self.objects.pop(name, None)
         if old is None:
             return
-        self.answers.forget(name)
+        self.answers.vanished(old)
         self._mention(None, old)
         self._due_nodes.add(name)
         self._touch(name)

@@ -137,6 +137,14 @@ class NodeObject:
         """Names of what the node is told about or reports."""
         return frozenset((*(entry.name for entry in self.entries), *self.reports))
 
+    def may_run(self, redirect: Redirect) -> bool:
+        """Whether the node is told or reports so, or has not said what it did with a spec that may
+        have held it."""
+        told = any(entry.uid == redirect.uid for entry in self.entries)
+        report = self.reports.get(redirect.name)
+        reported = report is not None and report.uid == redirect.uid
+        return told or reported or not self.answered
+
     @property
     def leftovers(self) -> frozenset[str]:
         """Names of what the agent still reports and the spec no longer has."""

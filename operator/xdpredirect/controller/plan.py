@@ -68,7 +68,8 @@ def _node(fleet: Fleet, name: str) -> Iterator[Action]:
     if rendered.left_out != fleet.left_out(name):
         yield NoteLeftOut(node=name, redirects=rendered.left_out)
     if there is None:
-        if rendered.redirects:
+        # An empty one, too, for a node that may still run what nobody tells it any more.
+        if rendered.redirects or name in fleet.answers.unfinished:
             yield ApplyNodeObject(node=node, rendered=rendered, there=None)
     elif not rendered.is_in(there) or there.owner != node.uid or fleet.asks_again(name):
         if rendered.redirects:

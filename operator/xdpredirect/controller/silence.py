@@ -53,12 +53,19 @@ class Silence:
         return min(waiting) + self._bound if waiting else None
 
 
+REMEMBERED = 10_000
+"""Nodes in `Answers.unfinished`: names that never come back must not pile up."""
+
+
 class Answers:
     """What nodes owe, two accounts with one bound. `spec`: they have not acted on the spec as it
-    is. `detaching`: they have, and still report what it no longer has."""
+    is. `detaching`: they have, and still report what it no longer has. `unfinished` are nodes whose
+    object vanished before they had let go, the oldest first: should they come back, they have to be
+    told to."""
 
     def __init__(self, bound: float) -> None:
         self.spec, self.detaching = Silence(bound), Silence(bound)
+        self.unfinished: dict[str, None] = {}
 
     def heard(self, new: NodeObject, old: NodeObject | None) -> None:
         """The node object changed."""
@@ -67,14 +74,19 @@ class Answers:
             new.reported,
             new.uid,
         )
+        self.unfinished.pop(new.name, None)
         detaching = new.answered and bool(new.leftovers)
         self.spec.heard(new.name, owes=not new.answered, spoke=spoke)
         self.detaching.heard(new.name, owes=detaching, spoke=spoke)
 
-    def forget(self, name: str) -> None:
+    def vanished(self, old: NodeObject) -> None:
         """There is no node object any more."""
-        self.spec.forget(name)
-        self.detaching.forget(name)
+        self.spec.forget(old.name)
+        self.detaching.forget(old.name)
+        if not old.let_go:
+            self.unfinished[old.name] = None
+            if len(self.unfinished) > REMEMBERED:
+                del self.unfinished[next(iter(self.unfinished))]
 
     def next_at(self) -> float | None:
         """When to let time pass, at the latest; None while nobody owes anything."""

@@ -3,10 +3,11 @@
 import pytest
 
 from tests.unit.controller.documents import spec
-from tests.unit.controller.looks import condition, redirect, run_agents
+from tests.unit.controller.looks import condition, node_spec, redirect, run_agents, told
 from tests.unit.controller.model_cluster import ModelCluster
 from tests.unit.controller.operators import SILENCE, Operator
-from xdpredirect.cluster.resource import REDIRECTS
+from xdpredirect.cluster.resource import NODE_OBJECTS, NODES, REDIRECTS
+from xdpredirect.controller.agents import LABEL, LABEL_VALUE, Agents, daemon_set
 from xdpredirect.controller.read_node import node_essence, read_node
 
 GONE = (
@@ -101,3 +102,62 @@ def test_of_a_node_only_what_is_needed_is_kept() -> None:
     assert essence == {"metadata": metadata, "spec": {"taints": [taint]}}
     assert read_node(essence) == read_node(document)
     assert read_node(essence).unreachable
+
+
+def labelled(cluster: ModelCluster, name: str) -> bool:
+    labels = cluster.store[NODES.plural][name]["metadata"]["labels"]
+    return bool(labels.get(LABEL) == LABEL_VALUE)
+
+
+def test_a_node_that_comes_back_without_its_labels_is_emptied(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    operator.fleet.agents.wanted = daemon_set(Agents(image="agent:1"), "system")
+    cluster.write_redirect("edge", spec(zone="1"))
+    operator.settle()
+    run_agents(cluster)
+    operator.settle()
+    cluster.delete(NODES, "a")
+    operator.settle()
+    assert "a" not in cluster.store[NODE_OBJECTS.plural]
+    cluster.write_node("a", {})
+    operator.settle()
+    assert told(cluster, "a") == []
+    assert labelled(cluster, "a"), "its agent has to read it"
+    run_agents(cluster)
+    operator.settle()
+    assert not labelled(cluster, "a")
+    assert node_spec(cluster, "a")["revision"] == 1
+
+
+def test_a_node_that_had_let_go_comes_back_to_nothing(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.write_redirect("edge", spec(zone="1"))
+    operator.settle()
+    cluster.write_node("a", {})
+    operator.settle()
+    run_agents(cluster)
+    operator.settle()
+    cluster.delete(NODES, "a")
+    operator.settle()
+    cluster.write_node("a", {})
+    operator.settle()
+    assert "a" not in cluster.store[NODE_OBJECTS.plural]
+
+
+def test_a_node_object_that_somebody_deletes_does_not_end_a_deletion(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.write_redirect("edge", spec(zone="1"))
+    operator.settle()
+    run_agents(cluster)
+    operator.settle()
+    del cluster.store[NODE_OBJECTS.plural]["a"]
+    cluster.delete(REDIRECTS, "edge")
+    operator.settle()
+    assert told(cluster, "a") == []
+    assert "edge" in cluster.store[REDIRECTS.plural]
+    run_agents(cluster)
+    operator.settle()
+    assert "edge" not in cluster.store[REDIRECTS.plural]
