@@ -16,6 +16,7 @@ from tests.kernel.lab import Lab, Port
 from tests.kernel.loaded import CACHE
 from tests.kernel.switch import udp
 from tests.spec.frames import HOST4
+from xdpredirect.agent.readiness import READY_FILE
 from xdpredirect.api.node import address_sets_of, features_of
 from xdpredirect.kernel.host import observe_host
 
@@ -147,6 +148,10 @@ class AgentScene:
     ) -> None:
         """As `waiting.until`, with the agent's log and the object as evidence."""
         until(holds, what, seconds, lambda: f"{self.node.agent.tail()}\n{self._shown()}")
+
+    def ready(self) -> bool:
+        """What the readinessProbe of the agent's pod would find."""
+        return (self.node.host.state_dir / READY_FILE).exists()
 
     def observed(self, document: Mapping[str, Any]) -> bool:
         """Whether the status is about the revision of a written object."""

@@ -69,6 +69,23 @@ def test_a_spec_that_cannot_be_followed_changes_nothing(scene: AgentScene) -> No
     assert scene.leads_to("p2")
 
 
+def test_ready_is_an_agent_that_acts_on_what_is_wanted(scene: AgentScene) -> None:
+    scene.node.agent.start()
+    scene.until(scene.ready, "without an object there is nothing to do")
+    missing = spec_to("p1", interfaces=[{"names": ["absent"]}])
+    scene.order({"edge": (1, missing)})
+    scene.until(lambda: scene.condition()[1] == "NoInterface", "an object selects no interface")
+    assert scene.ready(), "that is nothing an update of the agents should wait for"
+
+    scene.order({"edge": (2, missing)}, requiredFeatures=["match/novel"])
+    scene.until(lambda: scene.condition()[1] == "AgentTooOld", "the agent is too old")
+    assert not scene.ready()
+    scene.order({})
+    scene.until(scene.ready, "the next spec is followed")
+    scene.node.agent.stop()
+    assert not scene.ready()
+
+
 def test_absence_detaches_nothing_and_a_new_object_is_followed(scene: AgentScene) -> None:
     scene.order({"edge": (1, spec_to("p1"))})
     scene.node.agent.start()

@@ -54,6 +54,7 @@ def test_foreign_program_is_refused_and_the_others_go_on(lab: Lab, by: str, gene
             outcome = one_pass(s)
             assert len(outcome.failures) == 1
             assert outcome.failures[0].startswith("p1: ")
+            assert outcome.defects == (), "the agent is not to blame"
             assert f"program {link.xdp_prog_id} (" in outcome.failures[0]
             assert links(s)["p1"].xdp_prog_id == link.xdp_prog_id
             assert not [pin for pin in s.dut.pins() if "interfaces/p1" in pin]

@@ -11,19 +11,24 @@ from xdpredirect.cluster.resource import Document
 
 
 class NodeInbox:
-    """The node object. `news` is called after a new spec came, `seen` for everything that comes,
-    with None when the object is gone."""
+    """The node object. `news` is called after a new spec came, or when it was first said that there
+    is none, `seen` for everything that comes, with None when the object is gone. `heard` says that
+    the API server has told which spec there is, or that there is none."""
 
     def __init__(self, news: Callable[[], None], seen: Callable[[Document | None], None]) -> None:
         self._news, self._seen = news, seen
         self._lock = threading.Lock()
         self._waiting: Document | None = None
         self._known: tuple[object, object] = ("", 0)
+        self.heard = False
 
     def replaced(self, items: Sequence[Document]) -> None:
         """As `cluster.reflector.Sink`."""
         if not items:
             self._seen(None)
+            first, self.heard = not self.heard, True
+            if first:
+                self._news()
         for item in items:
             self.changed(item)
 
@@ -33,6 +38,7 @@ class NodeInbox:
         metadata = _metadata(item)
         known = (metadata.get("uid"), metadata.get("generation"))
         with self._lock:
+            self.heard = True
             if known == self._known:
                 return
             self._known = known

@@ -24,6 +24,7 @@ from xdpredirect.agent.pins import Pins
 from xdpredirect.agent.place import set_names
 from xdpredirect.agent.plan import plan_interface, plan_removal
 from xdpredirect.agent.preparer import Preparer
+from xdpredirect.agent.readiness import own_fault
 from xdpredirect.agent.renames import MOVING, plan_renames
 from xdpredirect.agent.report import Finding, Report
 from xdpredirect.agent.store import Key, Store, Wanted, key_of
@@ -47,6 +48,7 @@ class _Pass:
     dry_run: bool
     actions: list[object] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    defects: set[str] = field(default_factory=set)
 
 
 class MachineAgent:
@@ -111,6 +113,7 @@ class MachineAgent:
             failures=tuple(f"{name}: {words}" for name, words in sorted(run.failures.items())),
             documents=self._wanted.objects.documents,
             problems=self._wanted.problems,
+            defects=tuple(f"{name}: {run.failures[name]}" for name in sorted(run.defects)),
             lingering=lingering(
                 self._wanted.applied.documents,
                 (redirect.name for redirect in self._wanted.objects.redirects),
@@ -159,9 +162,12 @@ class MachineAgent:
                     self._actor.perform(action)
             except XdpRedirectError as error:
                 run.failures[name] = str(error)
+                if own_fault(action, error):
+                    run.defects.add(name)
                 return
             except OSError as error:
                 run.failures[name] = f"{action}: {errno.errorcode.get(error.errno or 0, error)}"
+                run.defects.add(name)
                 return
             run.actions.append(action)
 

@@ -18,6 +18,7 @@ from xdpredirect.agent.node_status import About, Findings, node_status
 from xdpredirect.agent.node_store import NodeStore
 from xdpredirect.agent.orders import Orders, Refusal, read_orders
 from xdpredirect.agent.outcome import Outcome
+from xdpredirect.agent.readiness import Readiness, readiness
 from xdpredirect.agent.reporter import Reporter
 from xdpredirect.agent.set_source import SetSource
 from xdpredirect.agent.store import Document
@@ -36,9 +37,9 @@ log = logging.getLogger("xdpredirect.agent")
 def cluster_source(settings: Settings) -> Iterator["NodeSource"]:
     """The source of the node `settings.node`, followed until the block ends. Raises InvalidInput
     when the API server's address or credentials are not there."""
-    api = Api.connect(settings.kubeconfig, f"xdpredirect-agent/{__version__}")
-    with Wake() as wake:
-        source = NodeSource(settings, api, wake)
+    with readiness(settings.state_dir) as ready, Wake() as wake:
+        api = Api.connect(settings.kubeconfig, f"xdpredirect-agent/{__version__}")
+        source = NodeSource(settings, api, wake, ready)
         source.start()
         try:
             yield source
@@ -49,8 +50,8 @@ def cluster_source(settings: Settings) -> Iterator["NodeSource"]:
 class NodeSource:
     """All methods but `start` and `stop` are those that `agent.loop` expects of a source."""
 
-    def __init__(self, settings: Settings, api: Api, wake: Wake) -> None:
-        self._wake = wake
+    def __init__(self, settings: Settings, api: Api, wake: Wake, ready: Readiness) -> None:
+        self._wake, self._ready = wake, ready
         self._store = NodeStore(settings.state_dir)
         self._reporter = Reporter(api, settings.node)
         self._inbox = NodeInbox(wake.set, self._reporter.saw)
@@ -65,6 +66,7 @@ class NodeSource:
         self._refusal: Refusal | None = None
         self._unread: Document | None = None
         self._differs = True
+        self._heard = False
 
     def start(self) -> None:
         """Take up what was wanted last, then listen."""
@@ -93,17 +95,21 @@ class NodeSource:
     def take(self) -> bool:
         """Bring the files up to what is wanted. False while nobody has ever said what that is:
         then nothing may be changed. Raises OSError."""
+        # Before the inbox is emptied: of what comes in between nothing is known yet.
+        self._heard = self._inbox.heard
         # What could not be kept, as on a full disk, is tried again with the next pass.
         self._unread = self._inbox.take() or self._unread
         if self._unread is not None:
             self._judge(self._unread)
             self._unread = None
         if self._orders is None:
+            self._ready.say(self._heard and self._refusal is None)
             self._tell(None, "")
             return False
         self._sets.need(self._orders.address_sets)
         self._differs |= self._sets.take()
         if self._differs:
+            self._ready.say(False)
             wanted = (*self._sets.changed(), *self._orders.documents)
             self._store.replace(wanted, self._sets.kept())
             self._sets.written()
@@ -112,16 +118,20 @@ class NodeSource:
 
     def report(self, outcome: Outcome) -> None:
         """What a pass did."""
+        done = self._orders is not None and self._refusal is None and not self._sets.reading
+        self._ready.say(done and self._heard and not (outcome.defects or outcome.problems))
         self._tell(outcome, "")
 
     def failed(self, words: str) -> None:
         """Why a pass could not be made."""
+        self._ready.say(False)
         self._tell(None, words)
 
     def _judge(self, document: Document) -> None:
         judged = read_orders(document, __version__)
         if isinstance(judged, Refusal):
             self._refusal = judged
+            self._ready.say(False)
             log.error("%s: %s", judged.reason, judged.message)
             return
         kept = {name: document[name] for name in ("apiVersion", "kind", "spec")}

@@ -27,13 +27,15 @@ class Lingering:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a pass did, or would do, and how things stand after it. `documents` are the wanted
-    objects that it was about, `problems` what was wrong with their files."""
+    objects that it was about, `problems` what was wrong with their files. `defects` are those of
+    the `failures` that are the agent's own (`readiness.own_fault`)."""
 
     report: Report
     actions: tuple[object, ...]
     failures: tuple[str, ...]
     documents: tuple[Document, ...] = ()
     problems: tuple[str, ...] = ()
+    defects: tuple[str, ...] = ()
     lingering: tuple[Lingering, ...] = ()
 
 

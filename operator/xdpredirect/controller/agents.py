@@ -26,6 +26,11 @@ _HOST_PATHS = {
     "tracefs": ("/sys/kernel/tracing", "Directory", True),
     "state": ("/var/lib/xdpredirect", "DirectoryOrCreate", False),
 }
+# Over that part of the state directory which tells of this pod alone.
+_POD_PATHS = {"tmp": "/tmp", "run": "/var/lib/xdpredirect/run"}
+_READY_FILE = f"{_POD_PATHS['run']}/ready"
+_READY_SECONDS = 40
+"""Ready for longer than a resync (30 s): an agent that dies in its second pass stops the update."""
 _KINDS: dict[str, type] = {
     "image": str,
     "imagePullPolicy": str,
@@ -108,6 +113,7 @@ def daemon_set(agents: Agents, namespace: str) -> Document:
     spec: Document = {
         "selector": {"matchLabels": _SELECTED},
         "updateStrategy": dict(agents.update_strategy),
+        "minReadySeconds": _READY_SECONDS,
         "template": {
             "metadata": {"labels": _SELECTED, "annotations": dict(agents.pod_annotations)},
             "spec": _pod(agents),
@@ -142,7 +148,7 @@ def _pod(agents: Agents) -> Document:
         "imagePullSecrets": list(agents.image_pull_secrets),
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [_container(agents)],
-        "volumes": [*volumes, {"name": "tmp", "emptyDir": {}}],
+        "volumes": [*volumes, *({"name": name, "emptyDir": {}} for name in _POD_PATHS)],
     }
 
 
@@ -165,7 +171,17 @@ def _container(agents: Agents) -> Document:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"], "add": ["BPF", "NET_ADMIN", "PERFMON"]},
         },
-        "volumeMounts": [*mounts, {"name": "tmp", "mountPath": "/tmp"}],
+        "readinessProbe": {
+            # The agent keeps a file: starting a Python every ten seconds, on every node, would
+            # cost more than the agent does.
+            "exec": {"command": ["test", "-e", _READY_FILE]},
+            "periodSeconds": 10,
+            "timeoutSeconds": 5,
+        },
+        "volumeMounts": [
+            *mounts,
+            *({"name": name, "mountPath": path} for name, path in _POD_PATHS.items()),
+        ],
     }
 
 

@@ -1,5 +1,6 @@
 """The agents' DaemonSet and the label that says where they run."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from xdpredirect.cluster.resource import DAEMONSETS, NODE_OBJECTS, NODES
 from xdpredirect.controller.actions import ApplyDaemonSet, LabelNode
 from xdpredirect.controller.agents import APPLIED, LABEL, Agents, daemon_set, read_agents
 from xdpredirect.errors import InvalidInput
+from xdpredirect.settings import Settings
 
 WANTED = daemon_set(Agents(image="registry/agent:1"), "system")
 
@@ -103,6 +105,18 @@ def test_the_pod_has_three_capabilities_and_the_nodes_name() -> None:
     assert security["readOnlyRootFilesystem"]
     assert not security["allowPrivilegeEscalation"]
     assert container["env"][0]["valueFrom"]["fieldRef"]["fieldPath"] == "spec.nodeName"
+
+
+def test_an_update_waits_for_agents_that_stay_ready() -> None:
+    made: Any = WANTED["spec"]
+    pod = made["template"]["spec"]
+    (container,) = pod["containers"]
+    assert made["minReadySeconds"] > Settings().resync_seconds, "longer than to the second pass"
+    command = container["readinessProbe"]["exec"]["command"]
+    # In a directory of this pod: what an agent before it left there must not count.
+    directory = str(Path(command[-1]).parent)
+    (own,) = (m["name"] for m in container["volumeMounts"] if m["mountPath"] == directory)
+    assert {"name": own, "emptyDir": {}} in pod["volumes"]
 
 
 def test_the_digest_is_that_of_what_is_applied() -> None:
