@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -181,17 +180,15 @@ def test_cpus_that_kubelet_gave_away(tmp_path: Path) -> None:
     assert not [cpu for cpu in observe_host(kubelet_state=state).cpus if cpu.exclusive]
 
 
-def test_two_hundred_links_take_less_than_150_milliseconds(lab: Lab) -> None:
+def test_two_hundred_links_are_all_seen(lab: Lab) -> None:
+    """More than one answer of netlink holds."""
     dut = lab.host("dut")
     for number in range(100):
         dut.ip("link", "add", f"p{number}", "type", "veth", "peer", f"q{number}")
-    times = []
     with dut.enter():
-        for _ in range(5):
-            start = time.perf_counter()
-            assert len(observe_host().links) == 201
-            times.append(time.perf_counter() - start)
-    assert min(times) < 0.150
+        links = observe_host().links
+    expected = {f"{side}{number}" for side in "pq" for number in range(100)}
+    assert {link.name for link in links} == expected | {"lo"}
 
 
 def test_no_descriptor_stays_open(lab: Lab) -> None:
