@@ -24,7 +24,6 @@ from xdpredirect.controller.actions import (
     ApplyStatus,
     EmptyNodeObject,
     LabelNode,
-    NoteLeftOut,
     PostEvent,
     RemoveFinalizer,
 )
@@ -105,8 +104,6 @@ class Actor:
                 events = EVENTS.within(EVENT_NAMESPACE)
                 self._api.create(events, event_document(action, self._instance, now))
                 return None
-            case NoteLeftOut():
-                return None
 
     def _finalize(self, action: AddFinalizer | RemoveFinalizer) -> Document:
         # The whole list, whoever of several managers put ours there; the version keeps others'.
@@ -156,8 +153,6 @@ class Actor:
 def take(fleet: Fleet, action: Action, stored: Mapping[str, object] | None) -> None:
     """Put what an action left behind into the caches, without waiting for the watch to say it."""
     match action:
-        case NoteLeftOut(node=node, redirects=names):
-            fleet.leave_out(node, names)
         case LabelNode() if stored is not None:
             fleet.put_node(dict(stored))
         case ApplyDaemonSet() if stored is not None:

@@ -79,18 +79,6 @@ class ApplyDaemonSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoteLeftOut:
-    """Remember which objects have no room on a node; nothing is written."""
-
-    node: str
-    redirects: frozenset[str]
-
-    def __str__(self) -> str:
-        names = ", ".join(sorted(self.redirects)) or "nothing"
-        return f"node {self.node}: no room for {names}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyStatus:
     """Say how an object stands, as it was seen at `resource_version`. `urgent`: a condition or the
     generation changed; other changes are counters and may wait."""
@@ -126,7 +114,6 @@ Action = (
     | EmptyNodeObject
     | LabelNode
     | ApplyDaemonSet
-    | NoteLeftOut
     | ApplyStatus
     | PostEvent
 )

@@ -11,6 +11,7 @@ from xdpredirect.controller.agents_seen import AgentsSeen
 from xdpredirect.controller.observed import Document, Node, NodeObject, Redirect, older
 from xdpredirect.controller.read_node import read_node, read_node_object
 from xdpredirect.controller.read_redirect import read_redirect
+from xdpredirect.controller.render import left_out
 from xdpredirect.controller.select import selects
 from xdpredirect.controller.silence import Answers
 from xdpredirect.controller.standing import stand
@@ -51,7 +52,10 @@ class Fleet:
         return not (self._due_redirects or self._due_nodes or self._due_counters)
 
     def take_due(self) -> Due:
-        """What has to be planned since the last call."""
+        """What has to be planned since the last call. What has no room on a node is found out here
+        for all of them, however many a pass writes: statuses must not begin with a guess."""
+        for node in self._due_nodes & self.nodes.keys():
+            self._leave_out(node, left_out(self.tellable(node)))
         due = Due(
             frozenset(self._due_redirects),
             frozenset(self._due_nodes),
@@ -70,9 +74,13 @@ class Fleet:
         """Every key there is."""
         return Due(frozenset(self.redirects), frozenset({*self.nodes, *self.objects}))
 
-    def selecting(self, node: str) -> Iterator[Redirect]:
-        """The redirects that select the node."""
-        return (self.redirects[name] for name in self._selecting.get(node, ()))
+    def tellable(self, node: str) -> Iterator[Redirect]:
+        """The redirects that select the node and that it may hear of. One that nothing holds could
+        be deleted without anybody waiting for the node; where it runs it stays."""
+        there = self.objects.get(node)
+        told = {entry.uid for entry in there.entries} if there else ()
+        selecting = (self.redirects[name] for name in self._selecting.get(node, ()))
+        return (redirect for redirect in selecting if redirect.held or redirect.uid in told)
 
     def holding(self, redirect: Redirect) -> Iterator[str]:
         """Nodes that may still run a redirect that is to go: those that are told or report so, and
@@ -105,11 +113,7 @@ class Fleet:
         self.tallies.setdefault(new.name, Tally())
         self._due_redirects.add(new.name)
         (self._leaving.add if new.deleting else self._leaving.discard)(new.name)
-        if old is None or (old.uid, old.generation, old.deleting) != (
-            new.uid,
-            new.generation,
-            new.deleting,
-        ):
+        if old is None or old.demand != new.demand:
             for node in self.nodes.values():
                 self._join(new, node)
             self._due_nodes.update(self._selected.get(new.name, ()))
@@ -182,12 +186,7 @@ class Fleet:
         self._due_nodes.add(name)
         self._touch(name)
 
-    def left_out(self, node: str) -> frozenset[str]:
-        """Which redirects had no room when the node was rendered last."""
-        return self._left_out.get(node, frozenset())
-
-    def leave_out(self, node: str, names: frozenset[str]) -> None:
-        """Which redirects had no room when the node was rendered."""
+    def _leave_out(self, node: str, names: frozenset[str]) -> None:
         if self._left_out.get(node, frozenset()) != names:
             self._left_out[node] = names
             self._touch(node)
@@ -223,9 +222,9 @@ class Fleet:
                 self._due_redirects.add(name)
 
     def _count(self, redirect: Redirect, node: str) -> None:
-        left_out = redirect.name in self._left_out.get(node, ())
+        omitted = redirect.name in self._left_out.get(node, ())
         silent = node in self.answers.spec.silent or self.nodes[node].unreachable
-        part = stand(redirect, self.objects.get(node), silent, left_out)
+        part = stand(redirect, self.objects.get(node), silent, omitted)
         change = self.tallies[redirect.name].put(node, part)
         if change is Change.STANDING:
             self._due_redirects.add(redirect.name)

@@ -116,7 +116,8 @@ class Loop(threading.Thread):
 
     def _round(self, writers: ThreadPoolExecutor) -> None:
         self.alive_at = time.monotonic()
-        settle = 0.0 if self._backlog else self._pace.settle
+        # What an answer to the last pass made due belongs to a burst that has settled already.
+        settle = self._pace.settle if self._fleet.idle and not self._backlog else 0.0
         self._inbox.take(self._fleet, self._patience(), settle)
         if self._stopped.is_set() or not self._may_act():
             return

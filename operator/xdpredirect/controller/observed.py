@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from xdpredirect.api.redirect import NodeSelector
 
 Document = dict[str, object]
+FINALIZER = "xdpredirect.io/cleanup"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,16 @@ class Redirect:
     address_sets: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     status: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def held(self) -> bool:
+        """Whether it stays, when somebody deletes it, until its nodes have let go of it."""
+        return FINALIZER in self.finalizers
+
+    @property
+    def demand(self) -> tuple[Entry, bool, bool]:
+        """What the nodes are looked at again for, when it changes."""
+        return self.entry, self.deleting, self.held
 
     @property
     def entry(self) -> Entry:

@@ -12,7 +12,6 @@ from xdpredirect.controller.actions import (
     ApplyNodeObject,
     EmptyNodeObject,
     LabelNode,
-    NoteLeftOut,
 )
 
 
@@ -23,8 +22,6 @@ def key_of(action: Action) -> tuple[str, str]:
             return "node", node.name
         case ApplyDaemonSet():
             return "agents", "daemonset"
-        case NoteLeftOut(node=name):
-            return "node", name
         case _:
             return "redirect", action.redirect
 

@@ -15,24 +15,22 @@ from xdpredirect.controller.actions import (
     ApplyStatus,
     EmptyNodeObject,
     LabelNode,
-    NoteLeftOut,
     PostEvent,
     RemoveFinalizer,
 )
 from xdpredirect.controller.agents import LABEL, LABEL_VALUE
 from xdpredirect.controller.fleet import Due, Fleet
-from xdpredirect.controller.observed import Entry, Node, NodeObject, Redirect
+from xdpredirect.controller.observed import FINALIZER, Entry, Node, NodeObject, Redirect
 from xdpredirect.controller.plain import children, text
 from xdpredirect.controller.render import render
 from xdpredirect.controller.rollup import roll_up
-
-FINALIZER = "xdpredirect.io/cleanup"
 
 
 def plan(fleet: Fleet, due: Due, now: float) -> tuple[Action, ...]:
     """Actions for the keys that are due; `now` is in seconds since 1970.
 
-    An object is held before a node is told of it, and let go after the last node is done with it.
+    An object is held before a node is told of it, and let go after the last node is done with it:
+    what is not held yet is told by the next plan, when the API server has answered that it is.
     """
     names = (due.redirects | due.counters) & fleet.redirects.keys()
     redirects = [fleet.redirects[name] for name in sorted(names)]
@@ -51,7 +49,7 @@ def _agents(fleet: Fleet) -> Iterator[Action]:
 
 
 def _hold(redirect: Redirect) -> Iterator[Action]:
-    if not redirect.deleting and FINALIZER not in redirect.finalizers:
+    if not redirect.deleting and not redirect.held:
         yield AddFinalizer(
             redirect=redirect.name,
             resource_version=redirect.resource_version,
@@ -64,9 +62,7 @@ def _node(fleet: Fleet, name: str) -> Iterator[Action]:
     # A node object without a Node is the garbage collector's.
     if node is None or (there is not None and _frozen(fleet, there.entries)):
         return
-    rendered = render(fleet.selecting(name))
-    if rendered.left_out != fleet.left_out(name):
-        yield NoteLeftOut(node=name, redirects=rendered.left_out)
+    rendered = render(fleet.tellable(name))
     if there is None:
         # An empty one, too, for a node that may still run what nobody tells it any more.
         if rendered.redirects or name in fleet.answers.unfinished:
@@ -98,7 +94,7 @@ def _frozen(fleet: Fleet, entries: Iterable[Entry]) -> bool:
 def _tell(fleet: Fleet, redirect: Redirect, stamp: str) -> Iterator[Action]:
     holding = tuple(fleet.holding(redirect)) if redirect.deleting else ()
     if redirect.deleting and not holding:
-        if FINALIZER in redirect.finalizers:
+        if redirect.held:
             yield RemoveFinalizer(
                 redirect=redirect.name,
                 resource_version=redirect.resource_version,

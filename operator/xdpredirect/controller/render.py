@@ -73,6 +73,19 @@ def render(redirects: Iterable[Redirect]) -> Rendered:
     )
 
 
+def left_out(redirects: Iterable[Redirect]) -> frozenset[str]:
+    """What the rendering leaves out, cheaply where there is room for everything."""
+    listed = [redirect for redirect in redirects if not redirect.deleting]
+    if (
+        sum(redirect.size + _ENVELOPE for redirect in listed) <= _ROOM
+        and len(listed) <= _REDIRECTS
+        and sum(len(redirect.features) for redirect in listed) <= _FEATURES
+        and sum(len(redirect.address_sets) for redirect in listed) <= _ADDRESS_SETS
+    ):
+        return frozenset()
+    return render(listed).left_out
+
+
 def node_document(rendered: Rendered, node: Node, there: NodeObject | None) -> Document:
     """The node object as it is applied. It belongs to its Node, and goes when that goes.
 

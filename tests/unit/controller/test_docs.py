@@ -16,7 +16,7 @@ from xdpredirect.api.node_size import STATUS_LIMIT
 from xdpredirect.cluster import reflector
 from xdpredirect.controller.lease import DURATION, GIVE_UP, RENEW, RETRY
 from xdpredirect.controller.loop import Pace
-from xdpredirect.controller.plan import FINALIZER
+from xdpredirect.controller.observed import FINALIZER
 from xdpredirect.controller.rollup import SIZE_LIMIT, TOP, roll_up
 from xdpredirect.controller.standing import Part, Standing
 from xdpredirect.controller.tally import Tally

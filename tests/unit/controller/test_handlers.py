@@ -5,7 +5,7 @@ from pathlib import Path
 
 from xdpredirect.cluster.access import Access
 from xdpredirect.controller.handlers import Backoffs, connection, settings
-from xdpredirect.controller.plan import FINALIZER
+from xdpredirect.controller.observed import FINALIZER
 
 
 def test_the_server_takes_integers_only_as_timeouts() -> None:

@@ -16,7 +16,7 @@ from xdpredirect.controller.actions import (
     EmptyNodeObject,
     PostEvent,
 )
-from xdpredirect.controller.plan import FINALIZER
+from xdpredirect.controller.observed import FINALIZER
 
 
 def test_selected_nodes_are_told_the_spec_without_its_selector(
@@ -50,8 +50,13 @@ def test_an_object_is_held_before_a_node_hears_of_it(
 ) -> None:
     cluster.write_redirect("edge", spec())
     operator.look()
-    kinds = [type(action) for action in operator.plan()]
-    assert kinds.index(AddFinalizer) < kinds.index(ApplyNodeObject)
+    planned = operator.plan()
+    kinds = [type(action) for action in planned]
+    assert AddFinalizer in kinds
+    assert ApplyNodeObject not in kinds
+    operator.act(planned)
+    assert ApplyNodeObject in [type(action) for action in operator.plan()]
+    operator.fleet.mark(operator.fleet.everything())
     operator.settle()
     assert redirect(cluster)["metadata"]["finalizers"] == [FINALIZER]
 

@@ -7,7 +7,7 @@ from tests.unit.controller.documents import spec
 from tests.unit.controller.model_cluster import ModelCluster
 from tests.unit.controller.operators import SILENCE, Operator
 from xdpredirect.cluster.resource import NODE_OBJECTS, NODES, REDIRECTS
-from xdpredirect.controller.plan import FINALIZER
+from xdpredirect.controller.observed import FINALIZER
 
 NODE_NAMES = ("a", "b", "c")
 NAMES = ("x", "y", "z")
