@@ -61,6 +61,15 @@ def test_metadata_only_asks_for_metadata_in_lists_and_watches() -> None:
     assert query.accept(of_list=False).endswith(";as=PartialObjectMetadata;g=meta.k8s.io;v=v1")
 
 
+def test_of_each_object_only_its_essence_is_kept_page_by_page() -> None:
+    query = Query(resource=NODES, essence=lambda item: {"metadata": item["metadata"]}, page=100)
+    script = (listing(thing("a", x=1), more="token"), listing(thing("b", x=2)))
+    with serving(*script) as server:
+        found = Api(server.access, "test").list_all(query)
+    assert [[*item] for item in found.items] == [["metadata"], ["metadata"]]
+    assert [asked.query["limit"] for asked in server.requests] == ["100", "100"]
+
+
 def test_apply() -> None:
     with serving(answer(DOCUMENT)) as server:
         Api(server.access, "test").apply(NODE_OBJECTS, DOCUMENT, manager="me", subresource="status")

@@ -94,6 +94,27 @@ def test_list_then_watch_from_its_version() -> None:
     assert second.query["timeoutSeconds"] == "240"
 
 
+def test_of_an_event_only_the_essence_is_handed_on() -> None:
+    taken: list[Document] = []
+
+    class Kept(Told):
+        def changed(self, item: Document) -> None:
+            taken.append(item)
+            super().changed(item)
+
+    told = Kept()
+    query = Query(resource=NODE_OBJECTS, essence=lambda item: {"metadata": item["metadata"]})
+    events = event("MODIFIED", thing("a", 12, x=1))
+    with serving(listing(), watch(events, end="open")) as server:
+        reflector = Reflector(Api(server.access, "test"), query, told, QUICK)
+        reflector.start()
+        assert told.take(2) == [("replaced", ()), ("changed", "a")]
+        reflector.stop()
+        server.ended.set()
+        reflector.join(LIMIT)
+    assert [[*item] for item in taken] == [["metadata"]]
+
+
 def test_an_event_may_come_in_pieces() -> None:
     whole = event("MODIFIED", thing("a", 12))
     with following(listing(), watch(whole[:5], whole[5:20], whole[20:], end="open")) as (told, *_):
