@@ -84,6 +84,7 @@ def test_nodes_come_change_and_go(scene: Scene) -> None:
 def test_a_node_that_the_cluster_gave_up_is_counted_and_holds_nothing_up(scene: Scene) -> None:
     scene.nodes.add("op-a", "op-b", **{ZONE: "1"})
     scene.apply("edge", {ZONE: "1"})
+    scene.until_told("op-a", "edge")
     scene.until_told("op-b", "edge")
     scene.nodes.reply()
     scene.wait("edge")
