@@ -170,3 +170,18 @@ def test_a_list_comes_as_late_as_the_server_asked_for_and_holds_up_nothing() -> 
     assert len(cluster.asked) == 2
     made.loop.stop()
     made.loop.join(PATIENCE_SECONDS)
+
+
+def test_a_kind_that_is_not_served_names_the_missing_command(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Refusing()
+
+    def unknown(resource: Resource) -> Listing:
+        raise ApiError(404, "NotFound", f"no {resource.plural} here")
+
+    monkeypatch.setattr(cluster, "list", unknown)
+    made = Relist(RedirectFeed(Inbox(), cluster), 600.0, Backoff(chance=lambda: 0.0))
+    made.when_due(Fleet(60.0))
+    assert not made.listed
+    assert "kubectl apply --server-side -k config" in caplog.text
