@@ -3,10 +3,12 @@
 import click
 
 from xdpredirect.agent.lock import hold
+from xdpredirect.agent.store import Store, node_dir
 from xdpredirect.cli.exits import EXIT_CODES
 from xdpredirect.cli.logs import log_to_stderr
 from xdpredirect.cli.options import GENERAL, settings_options
 from xdpredirect.cli.runtime import Runtime
+from xdpredirect.errors import Locked
 from xdpredirect.settings import Settings
 
 
@@ -26,4 +28,17 @@ def agent(runtime: Runtime, /, settings: Settings) -> int:
     """
     log_to_stderr(settings.log)
     with hold(settings.state_dir, settings.bpffs, settings.files):
+        if not settings.node:
+            _refuse_a_clusters_node(settings)
         return runtime.machine().run_agent(settings)
+
+
+def _refuse_a_clusters_node(settings: Settings) -> None:
+    """What the cluster wants here is in no directory that we would follow: all of it would be
+    detached for a forgotten option."""
+    if Store(settings.state_dir).other_source() == node_dir(settings.state_dir):
+        raise Locked(
+            str(settings.state_dir),
+            "the objects of a cluster (give --node as before, or clear the machine with "
+            "`xdpredirect delete --all`)",
+        )

@@ -1,6 +1,7 @@
 """Commands on a machine whose agent is running, was running, or ends meanwhile."""
 
 import contextlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,6 +106,24 @@ def test_what_a_stopped_agent_applied_is_not_swept_away(shell: Shell) -> None:
     assert shell.machine.running == set()
     shell.store.forget_applied([Key("XdpRedirect", "from-etc")])
     assert shell.type("apply", "-f", path).code == 0
+
+
+def test_an_agent_without_its_node_does_not_detach_what_the_cluster_wants(shell: Shell) -> None:
+    directory = shell.root / "state" / "node"
+    directory.mkdir(parents=True)
+    (directory / "xdpredirect.from-cluster.json").write_text(json.dumps(redirect("from-cluster")))
+    followed = replace(shell.settings(), files=directory)
+    outcome = shell.machine.converge(followed)
+    store = Store(followed.state_dir, directory)
+    store.record(outcome.report, store.read_all().objects.documents, "2026-01-02T03:04:05Z")
+    for words in (["agent"], ["agent", "--files", str(shell.root)]):
+        typed = shell.type(*words)
+        assert typed.code == 4
+        assert "held by the objects of a cluster (give --node as before" in typed.err
+    assert shell.machine.running == {"from-cluster"}
+    assert shell.type("delete", "--all").code == 0
+    shell.store.forget_applied([Key("XdpRedirect", "from-cluster")])
+    assert shell.type("agent").code == 0
 
 
 def test_delete_waits_too(shell: Shell) -> None:
