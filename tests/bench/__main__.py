@@ -81,7 +81,7 @@ def _throughput(quick: bool) -> dict[str, Spread]:
 
 
 def _monitor(quick: bool) -> dict[str, Spread]:
-    return monitor.frames(5 if quick else 21) | monitor.reading(3 if quick else 11)
+    return monitor.frames(3 if quick else 7) | monitor.reading(3 if quick else 11)
 
 
 def _cluster(quick: bool) -> dict[str, Spread]:
