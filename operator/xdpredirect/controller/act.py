@@ -22,7 +22,6 @@ from xdpredirect.controller.actions import (
     ApplyDaemonSet,
     ApplyNodeObject,
     ApplyStatus,
-    EmptyNodeObject,
     LabelNode,
     PostEvent,
     RemoveFinalizer,
@@ -90,8 +89,6 @@ class Actor:
                 return self._finalize(action)
             case ApplyNodeObject(node=node, rendered=rendered, there=there):
                 return self._apply_node(node, rendered, there)
-            case EmptyNodeObject(node=node, there=there):
-                return self._apply_node(node, Rendered(), there)
             case LabelNode(node=node, wanted=wanted):
                 return self._label_node(node, wanted)
             case ApplyDaemonSet(document=document):
@@ -157,7 +154,7 @@ def take(fleet: Fleet, action: Action, stored: Mapping[str, object] | None) -> N
             fleet.put_node(dict(stored))
         case ApplyDaemonSet() if stored is not None:
             fleet.agents.put(dict(stored), applied=True)
-        case ApplyNodeObject() | EmptyNodeObject() if stored is not None:
+        case ApplyNodeObject() if stored is not None:
             fleet.put_object(dict(stored))
         case AddFinalizer() | RemoveFinalizer() | ApplyStatus() if stored is not None:
             if _there(stored):

@@ -35,26 +35,21 @@ class RemoveFinalizer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyNodeObject:
-    """Tell a node what it is to do. `there` is its object as it was seen last."""
+    """Tell a node what it is to do; an empty rendering makes it detach everything. `there` is its
+    object as it was seen last."""
 
     node: Node
     rendered: Rendered
     there: NodeObject | None
 
+    @property
+    def revision(self) -> int:
+        """The one that this write makes."""
+        return self.there.revision + 1 if self.there else 1
+
     def __str__(self) -> str:
         names = ", ".join(f"{e.name}@{e.generation}" for e in self.rendered.entries)
-        return f"node {self.node.name}: revision {_next(self.there)}: {names or 'nothing'}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmptyNodeObject:
-    """Tell a node that nothing selects it any more: it detaches everything."""
-
-    node: Node
-    there: NodeObject
-
-    def __str__(self) -> str:
-        return f"node {self.node.name}: revision {_next(self.there)}: nothing"
+        return f"node {self.node.name}: revision {self.revision}: {names or 'nothing'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +106,8 @@ Action = (
     AddFinalizer
     | RemoveFinalizer
     | ApplyNodeObject
-    | EmptyNodeObject
     | LabelNode
     | ApplyDaemonSet
     | ApplyStatus
     | PostEvent
 )
-
-
-def _next(there: NodeObject | None) -> int:
-    return there.revision + 1 if there else 1

@@ -19,7 +19,6 @@ from xdpredirect.controller.actions import (
     ApplyDaemonSet,
     ApplyNodeObject,
     ApplyStatus,
-    EmptyNodeObject,
     PostEvent,
 )
 from xdpredirect.controller.fleet import Due, Fleet
@@ -221,9 +220,10 @@ class Loop(threading.Thread):
         kind, name = key_of(action)
         if kind == "agents":
             return {}
+        if isinstance(action, ApplyNodeObject):
+            return {"node": name, "revision": action.revision}
         if kind == "node":
-            there = action.there if isinstance(action, ApplyNodeObject | EmptyNodeObject) else None
-            return {"node": name, "revision": there.revision + 1 if there else 1}
+            return {"node": name}
         redirect = self._fleet.redirects.get(name)
         return {"object": name, "generation": redirect.generation if redirect else 0}
 

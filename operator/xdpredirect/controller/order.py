@@ -10,7 +10,6 @@ from xdpredirect.controller.actions import (
     AddFinalizer,
     ApplyDaemonSet,
     ApplyNodeObject,
-    EmptyNodeObject,
     LabelNode,
 )
 
@@ -18,7 +17,7 @@ from xdpredirect.controller.actions import (
 def key_of(action: Action) -> tuple[str, str]:
     """Kind and name of what the action is about: "node", "redirect" or "agents"."""
     match action:
-        case ApplyNodeObject(node=node) | EmptyNodeObject(node=node) | LabelNode(node=node):
+        case ApplyNodeObject(node=node) | LabelNode(node=node):
             return "node", node.name
         case ApplyDaemonSet():
             return "agents", "daemonset"

@@ -13,7 +13,6 @@ from xdpredirect.controller.actions import (
     ApplyDaemonSet,
     ApplyNodeObject,
     ApplyStatus,
-    EmptyNodeObject,
     LabelNode,
     PostEvent,
     RemoveFinalizer,
@@ -68,10 +67,7 @@ def _node(fleet: Fleet, name: str) -> Iterator[Action]:
         if rendered.redirects or name in fleet.answers.unfinished:
             yield ApplyNodeObject(node=node, rendered=rendered, there=None)
     elif not rendered.is_in(there) or there.owner != node.uid or fleet.asks_again(name):
-        if rendered.redirects:
-            yield ApplyNodeObject(node=node, rendered=rendered, there=there)
-        else:
-            yield EmptyNodeObject(node=node, there=there)
+        yield ApplyNodeObject(node=node, rendered=rendered, there=there)
     yield from _label(fleet, node, bool(rendered.redirects), there)
 
 

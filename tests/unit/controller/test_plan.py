@@ -13,7 +13,6 @@ from xdpredirect.controller.actions import (
     AddFinalizer,
     ApplyNodeObject,
     ApplyStatus,
-    EmptyNodeObject,
     PostEvent,
 )
 from xdpredirect.controller.observed import FINALIZER
@@ -99,9 +98,9 @@ def test_a_node_that_leaves_is_emptied_and_its_object_stays(
     operator.settle()
     cluster.write_node("a", {"zone": "3"})
     done = operator.settle()
-    assert [type(a) for a in done if not isinstance(a, ApplyStatus | PostEvent)] == [
-        EmptyNodeObject
-    ]
+    (emptied,) = [a for a in done if not isinstance(a, ApplyStatus | PostEvent)]
+    assert isinstance(emptied, ApplyNodeObject)
+    assert emptied.rendered.entries == ()
     assert told(cluster, "a") == []
     assert node_spec(cluster, "a")["revision"] == 2
     assert condition(cluster, "Ready") == ("True", "NothingSelected")
