@@ -129,7 +129,7 @@ def _draw(results: dict[str, Spread], directory: Path) -> None:
     """perf-rules.svg and perf-sets.svg, of what was measured."""
     directory.mkdir(parents=True, exist_ok=True)
     by_rules = [
-        (float(count), results[f"testrun.rules/{count}"].median)
+        (float(count), results[f"testrun.rules/{count}"].value)
         for count in testrun.RULES
         if f"testrun.rules/{count}" in results
     ]
@@ -139,7 +139,7 @@ def _draw(results: dict[str, Spread], directory: Path) -> None:
         (directory / "perf-rules.svg").write_text(drawn)
     by_size = {
         kind: [
-            (float(size), results[name].median)
+            (float(size), results[name].value)
             for size in testrun.SET_SIZES
             if (name := f"testrun.set/{size}/{kind}") in results
         ]

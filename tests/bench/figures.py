@@ -49,13 +49,13 @@ def _figure(name: str, entry: Mapping[str, object], result: Spread) -> Figure:
         limit = entry.get(word)
         if isinstance(limit, int | float):
             target = f"{'≤' if sign > 0 else '≥'} {limit:g}"
-            met = sign * result.median <= sign * limit
+            met = sign * result.value <= sign * limit
     return Figure(name, str(entry["what"]), str(entry["unit"]), result, target, met)
 
 
 def table(figures: list[Figure]) -> Table:
     """For people."""
-    made = Table("figure", "target", "median", "min", "max", "", title="make bench")
+    made = Table("figure", "target", "result", "min", "max", "", title="make bench")
     for column in made.columns[1:5]:
         column.justify = "right"
     for figure in figures:

@@ -72,7 +72,7 @@ def frames(rounds: int) -> dict[str, Spread]:
                         samples.setdefault(f"{name}/{'on' if watched else 'off'}", []).append(value)
     ratio = ratios(samples, "through/on", "through/off")
     return {
-        "monitor.success": Spread(*(100 * (x - 1) for x in (ratio.median, ratio.low, ratio.high))),
+        "monitor.success": Spread(*(100 * (x - 1) for x in (ratio.value, ratio.low, ratio.high))),
         "monitor.lost": differences(samples, "lost/on", "lost/off"),
         "monitor.lost-in-all": spread(samples["lost/on"]),
     }
