@@ -22,6 +22,8 @@ COMMANDS = {
     "doctor": ("xdpredirect.cli.doctor", "check what this machine lacks, and say how to mend it"),
     "agent": ("xdpredirect.cli.agent", "keep the kernel as a directory of objects says"),
     "operator": ("xdpredirect.cli.operator", "tell the nodes of a cluster what to redirect"),
+    "verify": ("xdpredirect.cli.verify", "check an installation in a cluster"),
+    "uninstall": ("xdpredirect.cli.uninstall", "take everything out of a cluster, redirects first"),
 }
 
 

@@ -1,5 +1,8 @@
 """`xdpredirect operator`: from XdpRedirects to nodes, and back to their status."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
 from xdpredirect.cli.exits import EXIT_CODES
@@ -18,10 +21,17 @@ def operator(settings: Settings) -> int:
     the status of each XdpRedirect. Of several operators one acts, the others wait for its lease.
     SIGTERM ends it; frames keep being redirected.
     """
+    with without_kopf():
+        from xdpredirect.controller.process import run_operator  # noqa: PLC0415 - kopf
+    log_to_stderr(settings.log, "kopf", "asyncio")
+    return run_operator(settings)
+
+
+@contextmanager
+def without_kopf() -> Iterator[None]:
+    """Around an import that needs what no agent is installed with. Raises InvalidInput."""
     try:
-        from xdpredirect.controller.process import run_operator  # noqa: PLC0415 - only here: kopf
+        yield
     except ModuleNotFoundError as error:
         words = f"{error.name} is missing: pip install 'xdp-redirect-operator[operator]'"
         raise InvalidInput((words,)) from None
-    log_to_stderr(settings.log, "kopf", "asyncio")
-    return run_operator(settings)

@@ -166,9 +166,9 @@ class Api:
             )
         )
 
-    def create(self, resource: Resource, document: Document) -> Document:
-        """A new object, as stored; ApiError 409 when there is one of that name."""
-        query = {"fieldValidation": "Strict"}
+    def create(self, resource: Resource, document: Document, *, dry_run: bool = False) -> Document:
+        """A new object as stored, or as it would be; ApiError 409 when there is one already."""
+        query = {"fieldValidation": "Strict", "dryRun": "All" if dry_run else ""}
         return self._transport.send(
             Request(method="POST", path=resource.path(), query=query, body=document)
         )

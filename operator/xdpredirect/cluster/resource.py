@@ -45,5 +45,9 @@ ADDRESS_SETS = Resource(*_OURS, "xdpaddresssets", "XdpAddressSet")
 NODE_OBJECTS = Resource(*_OURS, "xdpredirectnodes", "XdpRedirectNode")
 NODES = Resource("", "v1", "nodes", "Node")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 DAEMONSETS = Resource("apps", "v1", "daemonsets", "DaemonSet")
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
+CRDS = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"
+)

@@ -12,6 +12,8 @@ from enum import Enum
 from xdpredirect.controller.plain import child, number, text
 
 Document = dict[str, object]
+LEASE = "xdp-redirect-operator"
+"""Its name, in the operators' namespace."""
 DURATION = 15
 """Seconds after which others take an unchanged lease."""
 GIVE_UP = 10.0

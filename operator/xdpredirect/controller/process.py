@@ -34,7 +34,7 @@ from xdpredirect.controller.act import Actor
 from xdpredirect.controller.agents import NAME, Agents, daemon_set, read_agents
 from xdpredirect.controller.election import Election
 from xdpredirect.controller.fleet import Fleet
-from xdpredirect.controller.lease import PATIENCE
+from xdpredirect.controller.lease import LEASE, PATIENCE
 from xdpredirect.controller.loop import Loop
 from xdpredirect.controller.observe import (
     DaemonSetSink,
@@ -48,7 +48,6 @@ from xdpredirect.controller.read_node import node_essence
 from xdpredirect.errors import InvalidInput
 from xdpredirect.settings import Settings, this_pod
 
-LEASE = "xdp-redirect-operator"
 STALE_SECONDS = 240.0
 """A watch is silent for 90 seconds at most before it is opened anew, a loop turns every 5."""
 POLL_SECONDS = 0.2

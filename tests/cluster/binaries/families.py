@@ -97,6 +97,23 @@ FAMILIES = (
             "kustomize/stage/pod/fast/pod-delete.yaml",
         ),
     ),
+    Family(
+        "helm",
+        "helm.sh/helm/v4",
+        {"helm": "helm.sh/helm/v4/cmd/helm"},
+        stamps={"helm.sh/helm/v4/internal/version.version": "{version}"},
+    ),
+    Family(
+        "helm3",
+        "helm.sh/helm/v3",
+        {"helm3": "helm.sh/helm/v3/cmd/helm"},
+        stamps={"helm.sh/helm/v3/internal/version.version": "{version}"},
+    ),
+    Family(
+        "kube-linter",
+        "golang.stackrox.io/kube-linter",
+        {"kube-linter": "golang.stackrox.io/kube-linter/cmd/kube-linter"},
+    ),
 )
 
 
