@@ -60,6 +60,10 @@ class Source(Protocol):
         """Why a pass could not be made."""
         ...
 
+    def ended(self) -> str:
+        """Which of its threads have ended, by name; empty while all are at work."""
+        ...
+
 
 class _Files(DirectoryWatch):
     """The directory is the source; its status is in status.json, which every source has."""
@@ -73,9 +77,13 @@ class _Files(DirectoryWatch):
     def failed(self, words: str) -> None:
         pass
 
+    def ended(self) -> str:
+        return ""
+
 
 def run_agent(settings: Settings) -> int:
-    """Keep the machine converged until SIGTERM or SIGINT. Returns the exit code."""
+    """Keep the machine converged until SIGTERM or SIGINT. Returns the exit code: 1 when a thread
+    that speaks to the cluster has ended."""
     settings.files.mkdir(parents=True, exist_ok=True)
     if not settings.node:
         log.info("following %s", settings.files)
@@ -99,6 +107,10 @@ def _follow(settings: Settings, source: Source) -> int:
             waiting.register(descriptor, selectors.EVENT_READ)
         while True:
             _pass(agent, settings, source)
+            if ended := source.ended():
+                # Deaf or mute it would look healthy for ever; who keeps the agent starts it anew.
+                log.critical("%s has ended by a defect, see above; so does the agent", ended)
+                return 1
             if _wait(waiting, stop, settings.resync_seconds):
                 log.info("stopping; the datapath stays")
                 return 0

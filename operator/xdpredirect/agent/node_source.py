@@ -127,6 +127,11 @@ class NodeSource:
         self._ready.say(False)
         self._tell(None, words)
 
+    def ended(self) -> str:
+        """Which of its threads have ended, by name; empty while all are at work."""
+        threads = (self._reflector, self._reporter, *self._sets.threads)
+        return ", ".join(thread.name for thread in threads if not thread.is_alive())
+
     def _judge(self, document: Document) -> None:
         judged = read_orders(document, __version__)
         if isinstance(judged, Refusal):

@@ -32,6 +32,11 @@ class SetSource:
         self._reflector: Reflector | None = None
         self.reading = False
 
+    @property
+    def threads(self) -> tuple[Reflector, ...]:
+        """Those that follow something now."""
+        return (self._reflector,) if self._reflector is not None else ()
+
     def need(self, names: frozenset[str]) -> None:
         """Follow exactly these. A further name needs a new list: sets not needed are not kept."""
         if names == self._names:
