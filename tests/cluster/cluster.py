@@ -32,9 +32,12 @@ class KubectlError(Exception):
 
 
 class Cluster:
-    """`lab` holds its namespaces, `directory` its files; both go with `close`."""
+    """`lab` holds its namespaces, `directory` its files; both go with `close`.
 
-    def __init__(self) -> None:
+    `kubelets`: nodes that real kubelets will speak for. Without `crds` it knows no kind of ours.
+    """
+
+    def __init__(self, kubelets: Sequence[str] = (), crds: Path | None = CRDS) -> None:
         self.lab = Lab()
         try:
             self.network = Network(self.lab)
@@ -43,7 +46,8 @@ class Cluster:
             raise
         # Beside the lab's hosts, so that whatever sweeps the lab sweeps this.
         self.directory = self.network.control.state_dir
-        self.control_plane = ControlPlane(self.network, self.directory)
+        self.control_plane = ControlPlane(self.network, self.directory, kubelets)
+        self._crds = crds
         self._kinds: tuple[str, ...] = ()
         # What tests add to it for the rest of the run, such as kwok.
         self.companions: list[Process] = []
@@ -52,7 +56,8 @@ class Cluster:
         try:
             self.control_plane.start()
             until(self._has_default_account, "namespace default has its service account")
-            self.install(CRDS)
+            if self._crds is not None:
+                self.install(self._crds)
         except BaseException:
             self.close()
             raise
@@ -120,6 +125,10 @@ class Cluster:
     def kubeconfig_for(self, name: str, token: str) -> Path:
         """A kubeconfig file that presents `token`."""
         return self.control_plane.credentials.kubeconfig(name, token)
+
+    def kubelet_kubeconfig(self, node: str) -> Path:
+        """Of one of `kubelets`."""
+        return self.control_plane.credentials.directory / f"{node}.kubeconfig"
 
     def stop_api_server(self) -> None:
         """Kills it: connections break, nothing is said."""

@@ -7,20 +7,21 @@ NodeRestriction, service accounts have real tokens: only storage is less than re
 import http.client
 import json
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from tests.cluster.binaries.families import path
 from tests.cluster.credentials import ADMIN, CONTROLLER_MANAGER, SCHEDULER, Credentials
-from tests.cluster.network import Network
+from tests.cluster.network import SERVICE_RANGE, Network
 from tests.cluster.process import Process
 from tests.cluster.waiting import until
 
-PORT = 6443
+# That of its service: a pod reaches it without anything that translates addresses.
+PORT = 443
 ETCD = "http://127.0.0.1:2379"
 ETCD_PEER = "http://127.0.0.1:2380"
-SERVICE_RANGE = "10.96.0.0/16"
 ISSUER = "https://kubernetes.default.svc"
 ATTEMPT_SECONDS = 5.0
 AUDIT_POLICY = """\
@@ -34,12 +35,15 @@ rules:
 
 
 class ControlPlane:
-    """The four processes, with everything they write below `directory`."""
+    """The four processes, with everything they write below `directory`.
 
-    def __init__(self, network: Network, directory: Path) -> None:
+    `kubelets` are the names of nodes that real kubelets will speak for.
+    """
+
+    def __init__(self, network: Network, directory: Path, kubelets: Sequence[str] = ()) -> None:
         self.network, self.directory = network, directory
         self.server = f"https://{network.address}:{PORT}"
-        self.credentials = Credentials(directory / "credentials", self.server)
+        self.credentials = Credentials(directory / "credentials", self.server, kubelets)
         self.audit_log = directory / "audit.log"
         self.etcd = self._process("etcd", self._etcd_flags())
         self.api_server = self._process("kube-apiserver", self._api_server_flags())

@@ -1,12 +1,13 @@
 """Who may talk to the API server, and the files that say so; called by `control_plane`.
 
-Static tokens for the control plane's own programs and for the admin; the API server's signing key
-for the tokens of service accounts.
+Static tokens for the control plane's own programs, for the admin and for kubelets; the API server's
+signing key for the tokens of service accounts.
 """
 
 import json
 import secrets
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,11 +22,19 @@ STATIC = {
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Files below `directory`. `certificate` is what the API server writes when it first starts."""
+    """Files below `directory`. `certificate` is what the API server writes when it first starts.
+
+    `kubelets` are names of nodes; the token of each is under the node's name.
+    """
 
     directory: Path
     server: str
-    tokens: dict[str, str] = field(default_factory=lambda: {n: secrets.token_hex() for n in STATIC})
+    kubelets: Sequence[str] = ()
+    tokens: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        tokens = {name: secrets.token_hex() for name in self._identities()}
+        object.__setattr__(self, "tokens", tokens)
 
     @property
     def certificate(self) -> Path:
@@ -52,11 +61,15 @@ class Credentials:
         )
         lines = [
             f'{self.tokens[name]},{user},{name},"{groups}"\n'
-            for name, (user, groups) in STATIC.items()
+            for name, (user, groups) in self._identities().items()
         ]
         self.token_file.write_text("".join(lines))
-        for name in STATIC:
-            self.kubeconfig(name, self.tokens[name])
+        for name, token in self.tokens.items():
+            self.kubeconfig(name, token)
+
+    def _identities(self) -> dict[str, tuple[str, str]]:
+        nodes = {name: (f"system:node:{name}", "system:nodes") for name in self.kubelets}
+        return {**STATIC, **nodes}
 
     def kubeconfig(self, name: str, token: str) -> Path:
         """A kubeconfig file for a token, named `name`; written again when it exists."""

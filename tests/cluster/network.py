@@ -16,6 +16,9 @@ from pathlib import Path
 from tests.kernel.lab import Host, Lab, LabError, netns
 
 RANGE = ipaddress.ip_network("198.18.0.0/15")
+SERVICE_RANGE = ipaddress.ip_network("10.96.0.0/16")
+# Of the service `kubernetes`. Only the control plane's own namespace has it.
+SERVICE_ADDRESS = SERVICE_RANGE[1]
 PREFIX_LENGTH = 20
 TURN = Path("/run/xdpredirect-cluster.lock")
 BRIDGE = "br0"
@@ -42,11 +45,16 @@ class Network:
             self.address = str(next(self._addresses))
             self.root_address = str(next(self._addresses))
             self._join_root()
-        self.control.address(BRIDGE, self._with_length(self.address))
+        self.control.address(BRIDGE, self._with_length(self.address), f"{SERVICE_ADDRESS}/32")
+        # Between the pods of one node and those of another.
+        self.control.sysctl("ipv4/ip_forward", "1")
 
-    def join(self, host: Host) -> str:
-        """Gives the host an interface `mgmt0` that reaches the control plane; its address."""
-        address, port = str(next(self._addresses)), f"port{next(self._numbers)}"
+    def join(self, host: Host, address: str = "") -> str:
+        """Gives the host an interface `mgmt0` that reaches the control plane; its address.
+
+        With `address` the host had it before, and is back.
+        """
+        address, port = address or str(next(self._addresses)), f"port{next(self._numbers)}"
         self._wire([UPLINK, "netns", host.netns], port)
         host.ip("link", "set", UPLINK, "addrgenmode", "none", "up")
         host.address(UPLINK, self._with_length(address))

@@ -73,5 +73,5 @@ def test_a_go_that_no_proxy_has_says_so(proxy: Path) -> None:
 
 
 def test_a_program_of_no_family_is_an_error() -> None:
-    with pytest.raises(LookupError, match="no family has a program kubelet"):
-        families.path("kubelet")
+    with pytest.raises(LookupError, match="no family has a program dockerd"):
+        families.path("dockerd")

@@ -76,7 +76,13 @@ FAMILIES = (
         "k8s.io/kubernetes",
         {
             name: f"k8s.io/kubernetes/cmd/{name}"
-            for name in ("kube-apiserver", "kubectl", "kube-controller-manager", "kube-scheduler")
+            for name in (
+                "kube-apiserver",
+                "kubectl",
+                "kube-controller-manager",
+                "kube-scheduler",
+                "kubelet",
+            )
         },
         # Without them feature gates and `kubectl version` speak of v0.0.0.
         stamps={
@@ -96,6 +102,24 @@ FAMILIES = (
             "kustomize/stage/pod/fast/pod-complete.yaml",
             "kustomize/stage/pod/fast/pod-delete.yaml",
         ),
+    ),
+    Family(
+        "containerd",
+        "github.com/containerd/containerd/v2",
+        {
+            name: f"github.com/containerd/containerd/v2/cmd/{name}"
+            for name in ("containerd", "containerd-shim-runc-v2", "ctr")
+        },
+        stamps={"github.com/containerd/containerd/v2/version.Version": "{version}"},
+    ),
+    Family(
+        "cni",
+        "github.com/containernetworking/plugins",
+        {
+            "bridge": "github.com/containernetworking/plugins/plugins/main/bridge",
+            "loopback": "github.com/containernetworking/plugins/plugins/main/loopback",
+            "host-local": "github.com/containernetworking/plugins/plugins/ipam/host-local",
+        },
     ),
     Family(
         "helm",
