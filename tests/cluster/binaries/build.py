@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,28 +26,37 @@ class BuildError(Exception):
     """`go build` failed; the message is its output."""
 
 
-def missing() -> list[tuple[Family, str]]:
+def missing(families: Sequence[Family] = FAMILIES) -> list[tuple[Family, str]]:
     """(family, program or file) that is not there, in the order of need."""
     return [
         (family, name)
-        for family in FAMILIES
+        for family in families
         for name in (*family.programs, *family.files)
         if not (family.place / Path(name).name).exists()
     ]
 
 
-def build_all() -> None:
-    """Silent when nothing is missing. BuildError, ToolchainError."""
-    if not missing():
-        return
-    with _turn():
-        go = toolchain.find() or _fetched()
-        for family, name in missing():
-            family.place.mkdir(parents=True, exist_ok=True)
-            if name in family.programs:
-                _program(go, family, name)
-            else:
-                _file(go, family, name)
+def build_all(families: Sequence[Family] = FAMILIES) -> None:
+    """Silent when nothing is missing. BuildError, ToolchainError.
+
+    Whoever else builds meanwhile does so in turns, program by program: `make test` builds everything
+    in the background, and the first test that needs a program builds that one next.
+    """
+    while missing(families):
+        with _turn():
+            # Somebody may have built it while we waited.
+            left = missing(families)
+            if left:
+                _build(*left[0])
+
+
+def _build(family: Family, name: str) -> None:
+    go = toolchain.find() or _fetched()
+    family.place.mkdir(parents=True, exist_ok=True)
+    if name in family.programs:
+        _program(go, family, name)
+    else:
+        _file(go, family, name)
 
 
 @contextmanager
