@@ -39,8 +39,8 @@ def missing(families: Sequence[Family] = FAMILIES) -> list[tuple[Family, str]]:
 def build_all(families: Sequence[Family] = FAMILIES) -> None:
     """Silent when nothing is missing. BuildError, ToolchainError.
 
-    Whoever else builds meanwhile does so in turns, program by program: `make test` builds everything
-    in the background, and the first test that needs a program builds that one next.
+    Whoever else builds meanwhile does so in turns, program by program: `make test` builds all of
+    them in the background, and the first test that needs a program builds that one next.
     """
     while missing(families):
         with _turn():
