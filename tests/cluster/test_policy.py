@@ -237,7 +237,8 @@ def test_the_operator_writes_statuses(operator: Wire) -> None:
 
 THEFTS = {
     "statuses of nodes": ("PATCH", f"{GROUP}/xdpredirectnodes/a/status"),
-    "address sets": ("PATCH", f"{GROUP}/xdpaddresssets/a"),
+    "address sets": ("GET", f"{GROUP}/xdpaddresssets"),
+    "an address set changed": ("PATCH", f"{GROUP}/xdpaddresssets/a"),
     "an object of somebody": ("DELETE", f"{REDIRECTS}/edge"),
     "an object more": ("POST", REDIRECTS),
     "secrets": ("GET", "/api/v1/secrets"),
@@ -277,7 +278,6 @@ NEEDS = {
     "its daemon set": f"/apis/apps/v1/namespaces/{SYSTEM}/daemonsets",
     "redirects": REDIRECTS,
     "node objects": f"{GROUP}/xdpredirectnodes",
-    "address sets": f"{GROUP}/xdpaddresssets",
 }
 
 
