@@ -58,6 +58,16 @@ class Scene:
         self._names.add(name)
         self.cluster.kubectl("apply", "-f", "-", input=document)
 
+    def create(self, document: dict[str, Any]) -> None:
+        """A new XdpRedirect, without kubectl's notes on what it sent."""
+        self._names.add(document["metadata"]["name"])
+        answer = self.wire.create("xdpredirects", document)
+        assert answer.status == 201, answer
+
+    def lease_version(self) -> str:
+        """Another text after each renewal."""
+        return str(self.wire.request("GET", LEASE).body["metadata"]["resourceVersion"])
+
     def delete(self, name: str) -> None:
         """Asks for it and does not wait."""
         self.cluster.kubectl("delete", "xdpredirect", name, "--wait=false", "--ignore-not-found")

@@ -180,10 +180,18 @@ def test_the_log_says_which_object_node_and_generation(scene: Scene) -> None:
         lines = scene.replicas[0].process.log.read_text().split("\n")[:-1]
         return [json.loads(line) for line in lines]
 
-    def revisions() -> list[int]:
-        return [record["revision"] for record in records() if record.get("node") == "op-a"]
+    def tellings() -> list[tuple[int, int]]:
+        about = [record for record in records() if record.get("node") == "op-a"]
+        return [(record["revision"], record["generation"]) for record in about]
 
-    scene.until(lambda: revisions() == [1], "it is logged")
-    about = [record for record in records() if record.get("object") == "edge"]
-    assert about
-    assert {record["generation"] for record in about} == {1}
+    scene.until(lambda: tellings() == [(1, 1)], "it is logged")
+    scene.apply("edge", {ZONE: "1"})
+    scene.nodes.reply()
+    scene.apply("edge", {ZONE: "1"}, priority=7)
+    scene.until(lambda: tellings() == [(1, 1), (2, 2)], "and the next one")
+
+    def generations() -> set[int]:
+        about = [record for record in records() if record.get("object") == "edge"]
+        return {record["generation"] for record in about}
+
+    scene.until(lambda: generations() == {1, 2}, "so are those about the object")

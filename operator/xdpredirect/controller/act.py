@@ -29,10 +29,10 @@ from xdpredirect.controller.actions import (
 from xdpredirect.controller.agents import LABEL, LABEL_VALUE
 from xdpredirect.controller.event import event_document
 from xdpredirect.controller.fleet import Fleet
-from xdpredirect.controller.observed import Node, NodeObject
+from xdpredirect.controller.observed import Node
 from xdpredirect.controller.plain import child, text
 from xdpredirect.controller.read_node import read_node_object
-from xdpredirect.controller.render import Rendered, node_document
+from xdpredirect.controller.render import node_document
 from xdpredirect.errors import ApiError, XdpRedirectError
 
 MANAGER = "xdpredirect-operator"
@@ -70,10 +70,11 @@ class Actor:
     """`instance` is the name of this process in events.
 
     A write of a process that has just lost its lease is refused where it carries the version of
-    what it saw: finalizers, statuses, and every node object but the first. Three carry none, and
-    the next leader puts them right as soon as its watch brings them: the first apply of a node
-    object (server-side apply has no "only if it is not there"), the label of a Node, whose own
-    versions change with every heartbeat, and the DaemonSet, likewise.
+    what it saw: finalizers, statuses, and every node object but the first. The first apply of a
+    node object carries none (server-side apply has no "only if it is not there"), but a revision:
+    that begins with the number of the leader, and the CRD lets none count down. Two are not
+    refused, and the next leader puts them right as soon as its watch brings them: the label of a
+    Node, whose own versions change with every heartbeat, and the DaemonSet, likewise.
     """
 
     def __init__(self, api: Writes, instance: str) -> None:
@@ -87,8 +88,8 @@ class Actor:
         match action:
             case AddFinalizer() | RemoveFinalizer():
                 return self._finalize(action)
-            case ApplyNodeObject(node=node, rendered=rendered, there=there):
-                return self._apply_node(node, rendered, there)
+            case ApplyNodeObject():
+                return self._apply_node(action)
             case LabelNode(node=node, wanted=wanted):
                 return self._label_node(node, wanted)
             case ApplyDaemonSet(document=document):
@@ -110,12 +111,12 @@ class Actor:
         }
         return self._api.merge_patch(REDIRECTS, action.redirect, {"metadata": metadata})
 
-    def _apply_node(self, node: Node, rendered: Rendered, there: NodeObject | None) -> Document:
-        document = node_document(rendered, node, there)
+    def _apply_node(self, action: ApplyNodeObject) -> Document:
+        document = node_document(action.rendered, action.node, action.there, action.revision)
         stored = self._api.apply(NODE_OBJECTS, document, manager=MANAGER)
-        if not rendered.is_in(read_node_object(stored)):
+        if not action.rendered.is_in(read_node_object(stored)):
             raise XdpRedirectError(
-                f"XdpRedirectNode {node.name} was stored otherwise than it was sent; "
+                f"XdpRedirectNode {action.node.name} was stored otherwise than it was sent; "
                 "bring the CRD xdpredirectnodes to the version of the operator"
             )
         return stored

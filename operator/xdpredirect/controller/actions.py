@@ -36,16 +36,12 @@ class RemoveFinalizer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyNodeObject:
     """Tell a node what it is to do; an empty rendering makes it detach everything. `there` is its
-    object as it was seen last."""
+    object as it was seen last, `revision` the one that this write makes."""
 
     node: Node
     rendered: Rendered
     there: NodeObject | None
-
-    @property
-    def revision(self) -> int:
-        """The one that this write makes."""
-        return self.there.revision + 1 if self.there else 1
+    revision: int
 
     def __str__(self) -> str:
         names = ", ".join(f"{e.name}@{e.generation}" for e in self.rendered.entries)

@@ -35,7 +35,8 @@ class Leases(Protocol):
 
 class Election(threading.Thread):
     """A daemon thread. `won` is set when this process leads, `lost` when it did and does not any
-    more. `resource` is the kind Lease in its namespace."""
+    more. `resource` is the kind Lease in its namespace. `memory` is a text that the lease keeps for
+    the next leader: who wins finds there what the one before has left."""
 
     def __init__(self, api: Leases, resource: Resource, name: str, identity: str) -> None:
         super().__init__(name="election", daemon=True)
@@ -45,6 +46,7 @@ class Election(threading.Thread):
         self._renewed = -math.inf
         self._stopped = threading.Event()
         self.won, self.lost = threading.Event(), threading.Event()
+        self.memory = ""
         self.alive_at = time.monotonic()
 
     def leads(self) -> bool:
@@ -52,6 +54,11 @@ class Election(threading.Thread):
         when the thread hangs that should renew the lease."""
         recent = time.monotonic() - self._renewed < GIVE_UP
         return self.won.is_set() and not self.lost.is_set() and recent
+
+    @property
+    def term(self) -> int:
+        """Counts leaders from 1, as long as nobody deletes the lease."""
+        return self._seen.transitions + 1 if self._seen is not None else 1
 
     def run(self) -> None:
         """Look again and again, until `stop` or until the lease is lost."""
@@ -76,7 +83,8 @@ class Election(threading.Thread):
             return
         self.lost.set()
         try:
-            self._api.replace(self._resource, wanted(self._name, "", self._seen, time.time()))
+            given = wanted(self._name, "", self._seen, time.time(), self.memory)
+            self._api.replace(self._resource, given)
             log.info("lease %s is given back", self._name)
         except ApiError as error:
             log.warning("lease %s cannot be given back: %s", self._name, error)
@@ -89,7 +97,9 @@ class Election(threading.Thread):
             if self.won.is_set():
                 self._renewed = -math.inf
             return
-        document = wanted(self._name, self._identity, self._seen, time.time())
+        if not self.won.is_set() and self._seen is not None:
+            self.memory = self._seen.memory
+        document = wanted(self._name, self._identity, self._seen, time.time(), self.memory)
         write = self._api.create if move is Move.CREATE else self._api.replace
         self._seen = look(write(self._resource, document), None, began)
         # Counted from before the request: the server may have taken it at any moment since.

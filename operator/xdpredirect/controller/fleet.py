@@ -28,9 +28,11 @@ class Due(NamedTuple):
 
 class Fleet:
     """`redirects`, `nodes` and `objects` are by name. `silence_bound` is in seconds: for so long
-    a node may leave a spec unanswered before it no longer counts."""
+    a node may leave a spec unanswered before it no longer counts. `term` is higher than that of
+    every leader before."""
 
-    def __init__(self, silence_bound: float) -> None:
+    def __init__(self, silence_bound: float, term: int = 1) -> None:
+        self.term = term
         self.redirects: dict[str, Redirect] = {}
         self.nodes: dict[str, Node] = {}
         self.objects: dict[str, NodeObject] = {}
@@ -128,6 +130,8 @@ class Fleet:
         for node in self._selected.pop(name, set()):
             self._selecting[node].discard(name)
             self._due_nodes.add(node)
+        # Whoever keeps something of it learns that it is gone.
+        self._due_redirects.add(name)
 
     def put_node(self, document: Document) -> None:
         """A Node, or its essence."""
@@ -153,6 +157,7 @@ class Fleet:
             self._due_redirects.add(redirect)
         self._left_out.pop(name, None)
         self._touch(name)
+        self._due_nodes.add(name)
 
     def put_object(self, document: Document) -> None:
         """A node object as the API server sent it; an older one than is known does nothing."""
@@ -164,14 +169,7 @@ class Fleet:
             return
         self.objects[new.name] = new
         self.answers.heard(new, old)
-        # Only a spec that changed can be another one than it should be.
-        if old is None or (old.uid, old.generation, old.owner) != (
-            new.uid,
-            new.generation,
-            new.owner,
-        ):
-            self._due_nodes.add(new.name)
-        if old is not None and old.let_go != new.let_go:
+        if old is None or old.demand != new.demand:
             self._due_nodes.add(new.name)
         self._mention(new, old)
         self._touch(new.name)
@@ -187,9 +185,13 @@ class Fleet:
         self._touch(name)
 
     def _leave_out(self, node: str, names: frozenset[str]) -> None:
-        if self._left_out.get(node, frozenset()) != names:
+        if self._left_out.get(node, frozenset()) == names:
+            return
+        if names:
             self._left_out[node] = names
-            self._touch(node)
+        else:
+            del self._left_out[node]
+        self._touch(node)
 
     def advance(self, now: float) -> None:
         """Let time pass, by a monotonic clock in seconds: nodes that have been asked too long ago
@@ -237,6 +239,8 @@ class Fleet:
         node = new.name if new else old.name if old else ""
         for name in before - after:
             self._mentions[name].discard(node)
+            if not self._mentions[name]:
+                del self._mentions[name]
             self._due_redirects |= {name} & self.redirects.keys()
         for name in after - before:
             self._mentions.setdefault(name, set()).add(node)

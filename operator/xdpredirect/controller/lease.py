@@ -12,6 +12,8 @@ from enum import Enum
 from xdpredirect.controller.plain import child, number, text
 
 Document = dict[str, object]
+MEMORY = "xdpredirect.io/nodes"
+"""Annotation with what the next leader has to know."""
 LEASE = "xdp-redirect-operator"
 """Its name, in the operators' namespace."""
 DURATION = 15
@@ -37,26 +39,29 @@ class Move(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A lease as it was first seen in this state: `version` at `since`, in monotonic seconds."""
+    """A lease as it was first seen in this state: `version` at `since`, in monotonic seconds.
+    `memory` is what its holder wrote down."""
 
     holder: str = ""
     version: str = ""
     duration: int = DURATION
     transitions: int = 0
     since: float = 0.0
+    memory: str = ""
 
 
 def look(lease: Mapping[str, object] | None, before: Seen | None, now: float) -> Seen | None:
     """What is seen now; None while there is no lease."""
     if lease is None:
         return None
-    spec = child(lease, "spec")
+    spec, metadata = child(lease, "spec"), child(lease, "metadata")
     seen = Seen(
         holder=text(spec, "holderIdentity"),
-        version=text(child(lease, "metadata"), "resourceVersion"),
+        version=text(metadata, "resourceVersion"),
         duration=number(spec, "leaseDurationSeconds") or DURATION,
         transitions=number(spec, "leaseTransitions"),
         since=now,
+        memory=text(child(metadata, "annotations"), MEMORY),
     )
     if before is not None and before.version == seen.version:
         return replace(seen, since=before.since)
@@ -74,7 +79,7 @@ def decide(seen: Seen | None, identity: str, now: float) -> Move:
     return Move.WAIT
 
 
-def wanted(name: str, identity: str, seen: Seen | None, wall: float) -> Document:
+def wanted(name: str, identity: str, seen: Seen | None, wall: float, memory: str = "") -> Document:
     """The lease as `identity` holds it; "" gives it back. `wall` is in seconds since 1970. On top
     of what was seen: who was faster has changed the version."""
     stamp = datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -83,6 +88,8 @@ def wanted(name: str, identity: str, seen: Seen | None, wall: float) -> Document
     if seen is not None:
         transitions = seen.transitions + (seen.holder != identity and bool(identity))
         metadata["resourceVersion"] = seen.version
+    if memory:
+        metadata["annotations"] = {MEMORY: memory}
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from xdpredirect.controller.actions import ApplyStatus, PostEvent
 
 URGENT_BURST, URGENT_SECONDS = 10, 10.0
+"""Of one generation."""
+OBJECT_BURST, OBJECT_SECONDS = 30, 2.0
+"""Of an object, whatever its generation."""
 EVENT_BURST, EVENT_SECONDS = 3, 300.0
 _PRUNE_SECONDS = 60.0
 
@@ -43,21 +46,24 @@ class Limits:
     def __init__(self, counters: float) -> None:
         self._counters = Allowance(burst=1, seconds=counters)
         self._urgent = Allowance(burst=URGENT_BURST, seconds=URGENT_SECONDS)
+        self._object = Allowance(burst=OBJECT_BURST, seconds=OBJECT_SECONDS)
         self._events = Allowance(burst=EVENT_BURST, seconds=EVENT_SECONDS)
 
     def tell(self, status: ApplyStatus, now: float) -> float:
         """When the status may be written; one that may at once, which is not later than `now`,
         counts as written. Each generation has an allowance of its own: who changes an object, or
-        waits for it, does not pay for what nodes did before."""
+        waits for it, does not pay for what nodes did before. Beside it the object has one: two
+        writers that take turns at its spec make a generation each time."""
         key = (status.uid, status.status.get("observedGeneration"))
         if status.urgent:
-            at = self._urgent.next_at(key, now)
+            at = max(self._urgent.next_at(key, now), self._object.next_at(status.uid, now))
         else:
             at = self._counters.next_at(status.uid, now)
         if at <= now:
             self._counters.use(status.uid, now)
             if status.urgent:
                 self._urgent.use(key, now)
+                self._object.use(status.uid, now)
         return at
 
     def post(self, event: PostEvent, now: float) -> bool:

@@ -23,6 +23,7 @@ from xdpredirect.controller.actions import (
 )
 from xdpredirect.controller.fleet import Due, Fleet
 from xdpredirect.controller.limits import Limits
+from xdpredirect.controller.memory import Memory
 from xdpredirect.controller.observe import Inbox, RedirectFeed
 from xdpredirect.controller.order import chains, key_of, phases
 from xdpredirect.controller.pending import Pending
@@ -74,6 +75,7 @@ class Loop(threading.Thread):
         self._pending = Pending(chance=random.random)
         self._stopped = threading.Event()
         self._may_act: Callable[[], bool] = lambda: True
+        self._memory: Memory | None = None
         self._limits = Limits(self._pace.counters)
         first, longest = self._pace.after_failure, self._pace.longest_failure
         backoff = Backoff(chance=random.random, first=first, longest=longest)
@@ -87,16 +89,15 @@ class Loop(threading.Thread):
         """How many lists in a row had to tell what the watch had not."""
         return self._relist.missed
 
-    def when(self, may_act: Callable[[], bool]) -> "Loop":
+    def when(self, may_act: Callable[[], bool], memory: Memory | None = None) -> None:
         """Plan and write only while `may_act` says that the caches know the whole fleet and that
         nobody else leads. It is asked before each write, by several threads."""
-        self._may_act = may_act
-        return self
+        self._may_act, self._memory = may_act, memory
 
     def stop(self) -> None:
         """Begin no other write, and end when those that run now are through."""
         self._stopped.set()
-        self._inbox.put(lambda _: None)
+        self._inbox.put(lambda _: None, hurry=True)
 
     def run(self) -> None:
         """Rounds until `stop`."""
@@ -124,11 +125,22 @@ class Loop(threading.Thread):
         if not self._relist.listed:
             return
         self._fleet.advance(time.monotonic())
-        due = self._bounded(self._pending.ready(self._fleet.take_due(), time.monotonic()))
+        if self._memory is not None:
+            self._memory.follow(self._fleet)
+        due = self._bounded(self._pending.ready(self._alive(), time.monotonic()))
         actions = plan(self._fleet, due, time.time())
         for group in phases(actions):
             self._perform(writers, group)
         self.passes += 1
+
+    def _alive(self) -> Due:
+        """What is due; of what is gone nothing is kept here either."""
+        due = self._fleet.take_due()
+        for name in due.redirects - self._fleet.redirects.keys():
+            self._pending.forget("redirect", name)
+        for name in due.nodes - self._fleet.nodes.keys():
+            self._pending.forget("node", name)
+        return due
 
     def _bounded(self, due: Due) -> Due:
         """At most a batch of the nodes, in the order in which they became due: what a large fleet
@@ -203,12 +215,13 @@ class Loop(threading.Thread):
         if result.left:
             self._pending.wait(kind, name, time.monotonic())
             return
-        about = self._about(action)
         if error is None:
-            log.info("%s", action, extra=about)
+            about = self._about(action)
             self._pending.succeeded(kind, name)
             take(self._fleet, action, result.stored)
+            log.info("%s", action, extra=about | self._about(action))
             return
+        about = self._about(action)
         asked = error.retry_after if isinstance(error, ApiError) else 0.0
         delay = self._pending.failed(kind, name, time.monotonic(), asked)
         # Somebody else wrote in between: the watch brings it, and the next plan knows it.
@@ -216,16 +229,19 @@ class Loop(threading.Thread):
         log.log(level, "%s: %s; again in %.1f s", action, error, delay, extra=about)
 
     def _about(self, action: Action) -> dict[str, object]:
-        """What a record of the log is about, for programs."""
+        """What a record of the log is about, for programs. `generation` is that of the XdpRedirect,
+        or of the node object, as it is known now."""
         kind, name = key_of(action)
         if kind == "agents":
             return {}
         if isinstance(action, ApplyNodeObject):
-            return {"node": name, "revision": action.revision}
+            told: dict[str, object] = {"node": name, "revision": action.revision}
+            there = self._fleet.objects.get(name)
+            return {**told, "generation": there.generation} if there else told
         if kind == "node":
             return {"node": name}
         redirect = self._fleet.redirects.get(name)
-        return {"object": name, "generation": redirect.generation if redirect else 0}
+        return {"object": name, "generation": redirect.generation} if redirect else {"object": name}
 
 
 def _conflict(error: XdpRedirectError) -> bool:

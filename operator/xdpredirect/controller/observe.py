@@ -6,6 +6,7 @@ Made by `process`. Nothing here decides anything.
 
 import logging
 import queue
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -42,10 +43,13 @@ class Inbox:
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Change] = queue.SimpleQueue()
         self._later: list[tuple[float, Change]] = []
+        self._hurry = threading.Event()
 
-    def put(self, change: Change) -> None:
-        """Hand a change to the loop."""
+    def put(self, change: Change, *, hurry: bool = False) -> None:
+        """Hand a change to the loop; `hurry`: nothing is to settle before it is looked at."""
         self._queue.put(change)
+        if hurry:
+            self._hurry.set()
 
     def later(self, change: Change, seconds: float) -> None:
         """Take this change after `seconds`, if `take` is called then. Only for changes to call."""
@@ -53,7 +57,8 @@ class Inbox:
 
     def take(self, fleet: Fleet, seconds: float, settle: float) -> bool:
         """Apply what comes within `seconds`, and what follows it within `settle` of the first one:
-        changes come in bursts. Whether there was anything. Raises what a change raises."""
+        changes come in bursts, and waking up for each of them costs more than they do. Whether
+        there was anything. Raises what a change raises."""
         now, waiting = time.monotonic(), self._later
         self._later = [(at, change) for at, change in waiting if at > now]
         for at, change in waiting:
@@ -64,12 +69,12 @@ class Inbox:
             self._queue.get(timeout=max(seconds, 0.0))(fleet)
         except queue.Empty:
             return False
-        deadline = time.monotonic() + settle
-        while True:
-            try:
-                self._queue.get(timeout=max(deadline - time.monotonic(), 0.0))(fleet)
-            except queue.Empty:
-                return True
+        self._hurry.wait(settle)
+        self._hurry.clear()
+        # No more than there are now: changes that come faster must not put planning off for ever.
+        for _ in range(self._queue.qsize()):
+            self._queue.get()(fleet)
+        return True
 
 
 class NodeSink:
@@ -181,7 +186,7 @@ class RedirectFeed:
     def heard(self, kind: str | None, document: Document) -> None:
         """One event of a watch; `kind` is DELETED, or anything else for an object that is there."""
         if kind != "DELETED":
-            self._inbox.put(lambda fleet: fleet.put_redirect(document))
+            self._inbox.put(lambda fleet: fleet.put_redirect(document), hurry=True)
             return
         metadata = child(document, "metadata")
         name, uid = text(metadata, "name"), text(metadata, "uid")
@@ -191,7 +196,7 @@ class RedirectFeed:
             if known is not None and known.uid == uid:
                 fleet.drop_redirect(name)
 
-        self._inbox.put(gone)
+        self._inbox.put(gone, hurry=True)
 
     def list(self, fleet: Fleet) -> int:
         """Bring the caches to a fresh list, in the loop's own thread. Returns how many objects the

@@ -163,6 +163,12 @@ class NodeObject:
         return frozenset(n for n, report in self.reports.items() if report.uid not in wanted)
 
     @property
+    def demand(self) -> tuple[str, int, str, bool]:
+        """What the node is looked at again for, when it changes: only a spec that changed can be
+        another one than it should be."""
+        return self.uid, self.generation, self.owner, self.let_go
+
+    @property
     def let_go(self) -> bool:
         """Whether nothing is to run here and the agent says that nothing does."""
         return not self.entries and not self.reports and self.answered

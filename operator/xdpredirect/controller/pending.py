@@ -55,6 +55,13 @@ class Pending:
         self._backoffs.pop((kind, name), None)
         self._until.pop((kind, name), None)
 
+    def forget(self, kind: str, name: str) -> None:
+        """There is no such key any more."""
+        self.succeeded(kind, name)
+        self._waiting.pop((kind, name), None)
+        if kind == "redirect":
+            self._resting.pop(name, None)
+
     def rest(self, redirect: str, until: float) -> None:
         """Its status was written; counters alone are no reason to write it again before `until`."""
         self._resting[redirect] = until

@@ -7,6 +7,7 @@ again, and its plan leads to the same end. Nothing is planned where nothing diff
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
+from xdpredirect.conditions import TYPES
 from xdpredirect.controller.actions import (
     Action,
     AddFinalizer,
@@ -64,10 +65,12 @@ def _node(fleet: Fleet, name: str) -> Iterator[Action]:
     rendered = render(fleet.tellable(name))
     if there is None:
         # An empty one, too, for a node that may still run what nobody tells it any more.
-        if rendered.redirects or name in fleet.answers.unfinished:
-            yield ApplyNodeObject(node=node, rendered=rendered, there=None)
-    elif not rendered.is_in(there) or there.owner != node.uid or fleet.asks_again(name):
-        yield ApplyNodeObject(node=node, rendered=rendered, there=there)
+        due, revision = bool(rendered.redirects) or name in fleet.answers.unfinished, fleet.term
+    else:
+        due = not rendered.is_in(there) or there.owner != node.uid or fleet.asks_again(name)
+        revision = there.revision + 1
+    if due:
+        yield ApplyNodeObject(node=node, rendered=rendered, there=there, revision=revision)
     yield from _label(fleet, node, bool(rendered.redirects), there)
 
 
@@ -98,7 +101,7 @@ def _tell(fleet: Fleet, redirect: Redirect, stamp: str) -> Iterator[Action]:
             )
         return
     status = roll_up(redirect, fleet.tallies[redirect.name], holding, stamp)
-    if status == redirect.status:
+    if _says(redirect.status, status):
         return
     before, after = _conditions(redirect.status), _conditions(status)
     yield ApplyStatus(
@@ -112,9 +115,27 @@ def _tell(fleet: Fleet, redirect: Redirect, stamp: str) -> Iterator[Action]:
     yield from _events(redirect, before, status)
 
 
+def _says(there: Mapping[str, object], status: Mapping[str, object]) -> bool:
+    """Whether it is said already. What other managers wrote beside it is theirs: no write of ours
+    takes it away."""
+    listed = {text(item, "type"): item for item in children(there, "conditions")}
+    return all(
+        all(listed.get(text(item, "type")) == item for item in children(status, name))
+        if name == "conditions"
+        else _holds(there.get(name), value)
+        for name, value in status.items()
+    )
+
+
+def _holds(there: object, wanted: object) -> bool:
+    if isinstance(there, Mapping) and isinstance(wanted, Mapping):
+        return all(there.get(name) == value for name, value in wanted.items())
+    return there == wanted
+
+
 def _conditions(status: Mapping[str, object]) -> dict[str, tuple[str, str]]:
-    """Status and reason of each condition."""
-    listed = children(status, "conditions")
+    """Status and reason of each condition of ours."""
+    listed = [item for item in children(status, "conditions") if text(item, "type") in TYPES]
     return {text(item, "type"): (text(item, "status"), text(item, "reason")) for item in listed}
 
 

@@ -36,6 +36,7 @@ from xdpredirect.controller.election import Election
 from xdpredirect.controller.fleet import Fleet
 from xdpredirect.controller.lease import LEASE, PATIENCE
 from xdpredirect.controller.loop import Loop
+from xdpredirect.controller.memory import Memory
 from xdpredirect.controller.observe import (
     DaemonSetSink,
     Inbox,
@@ -106,7 +107,7 @@ class Leader:
             Reflector(self.api, nodes, NodeSink(inbox)),
             Reflector(self.api, objects, NodeObjectSink(inbox, self.api)),
         )
-        fleet = Fleet(self.settings.silence_seconds)
+        fleet = Fleet(self.settings.silence_seconds, self.election.term)
         if self.agents is not None:
             fleet.agents.wanted = self.agents
             there = Query(
@@ -115,7 +116,7 @@ class Leader:
             )
             self.reflectors.append(Reflector(self.api, there, DaemonSetSink(inbox)))
         self.loop = Loop(fleet, inbox, Actor(self.api, self.identity), feed)
-        self.loop.when(self._may_plan)
+        self.loop.when(self._may_plan, Memory(self.election))
         over = threading.Event()
         # Not in the main thread: there kopf would take the signals, and a second for each of its
         # tasks, while the next leader waits for the lease.

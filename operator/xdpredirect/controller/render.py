@@ -86,7 +86,9 @@ def left_out(redirects: Iterable[Redirect]) -> frozenset[str]:
     return render(listed).left_out
 
 
-def node_document(rendered: Rendered, node: Node, there: NodeObject | None) -> Document:
+def node_document(
+    rendered: Rendered, node: Node, there: NodeObject | None, revision: int
+) -> Document:
     """The node object as it is applied. It belongs to its Node, and goes when that goes.
 
     The version of `there` is in it: who applies on top of something that he has not seen, such as
@@ -102,7 +104,7 @@ def node_document(rendered: Rendered, node: Node, there: NodeObject | None) -> D
         metadata["resourceVersion"] = there.resource_version
         metadata["uid"] = there.uid
     spec = NodeSpec(
-        revision=there.revision + 1 if there else 1,
+        revision=revision,
         required_features=rendered.features,
         redirects=tuple(
             NodeRedirect(name=r.name, uid=r.uid, generation=r.generation, spec=r.spec)

@@ -59,13 +59,16 @@ REMEMBERED = 10_000
 
 class Answers:
     """What nodes owe, two accounts with one bound. `spec`: they have not acted on the spec as it
-    is. `detaching`: they have, and still report what it no longer has. `unfinished` are nodes whose
-    object vanished before they had let go, the oldest first: should they come back, they have to be
-    told to."""
+    is. `detaching`: they have, and still report what it no longer has. `holding` are nodes that
+    have not let go of everything, `unfinished` those whose object vanished before they had, the
+    oldest first: should they come back, they have to be told to. `changes` counts changes of these.
+    """
 
     def __init__(self, bound: float) -> None:
         self.spec, self.detaching = Silence(bound), Silence(bound)
         self.unfinished: dict[str, None] = {}
+        self.holding: set[str] = set()
+        self.changes = 0
 
     def heard(self, new: NodeObject, old: NodeObject | None) -> None:
         """The node object changed."""
@@ -74,7 +77,10 @@ class Answers:
             new.reported,
             new.uid,
         )
-        self.unfinished.pop(new.name, None)
+        if new.let_go == (new.name in self.holding) or new.name in self.unfinished:
+            self.changes += 1
+            self.unfinished.pop(new.name, None)
+            (self.holding.discard if new.let_go else self.holding.add)(new.name)
         detaching = new.answered and bool(new.leftovers)
         self.spec.heard(new.name, owes=not new.answered, spoke=spoke)
         self.detaching.heard(new.name, owes=detaching, spoke=spoke)
@@ -84,9 +90,15 @@ class Answers:
         self.spec.forget(old.name)
         self.detaching.forget(old.name)
         if not old.let_go:
-            self.unfinished[old.name] = None
-            if len(self.unfinished) > REMEMBERED:
-                del self.unfinished[next(iter(self.unfinished))]
+            self.holding.discard(old.name)
+            self.remember(old.name)
+
+    def remember(self, name: str) -> None:
+        """A node without an object may run something."""
+        self.changes += 1
+        self.unfinished[name] = None
+        if len(self.unfinished) > REMEMBERED:
+            del self.unfinished[next(iter(self.unfinished))]
 
     def next_at(self) -> float | None:
         """When to let time pass, at the latest; None while nobody owes anything."""

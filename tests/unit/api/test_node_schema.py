@@ -60,7 +60,7 @@ def test_a_changed_field_changes_the_file() -> None:
 
 
 def test_no_rule_and_no_default_came_along() -> None:
-    for path, schema in nodes(schema_of("XdpRedirectNode")):
+    for path, schema in nodes(redirects()):
         assert not {"x-kubernetes-validations", "default", "example"} & schema.keys(), path
 
 

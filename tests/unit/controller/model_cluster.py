@@ -58,6 +58,11 @@ class ModelCluster:
         wanted = copy.deepcopy(stored)
         part = subresource or "spec"
         wanted[part] = copy.deepcopy(document[part])
+        if part == "status":
+            _keep_conditions(stored.get("status", {}), wanted["status"])
+        # The rule of the CRD.
+        if resource is NODE_OBJECTS and wanted["spec"]["revision"] < stored["spec"]["revision"]:
+            raise ApiError(422, "Invalid", "spec.revision: must not count down")
         for field in _APPLIED_METADATA:
             if field in metadata:
                 wanted["metadata"][field] = copy.deepcopy(metadata[field])
@@ -200,6 +205,14 @@ class ModelCluster:
 
     def _time(self) -> str:
         return datetime.fromtimestamp(self.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _keep_conditions(before: Document, after: Document) -> None:
+    """Conditions are a map by type: those that the writer does not name belong to others."""
+    named = {item["type"] for item in after.get("conditions", [])}
+    others = [item for item in before.get("conditions", []) if item["type"] not in named]
+    if others:
+        after["conditions"] = [*others, *after.get("conditions", [])]
 
 
 def _report(entry: Document, state: str) -> Document:

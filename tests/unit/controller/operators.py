@@ -7,6 +7,7 @@ from xdpredirect.cluster.resource import DAEMONSETS, NODE_OBJECTS, NODES, REDIRE
 from xdpredirect.controller.act import Actor, take
 from xdpredirect.controller.actions import Action
 from xdpredirect.controller.fleet import Fleet, vanished
+from xdpredirect.controller.memory import Memory, Page
 from xdpredirect.controller.plan import plan
 from xdpredirect.errors import ApiError
 
@@ -15,11 +16,15 @@ SILENCE = 60.0
 
 class Operator:
     """`fleet` starts empty, as after a restart. `skew` in seconds: how far its clocks are from
-    those of the API server."""
+    those of the API server. `page` is what it writes down for the next one, `term` which of all
+    leaders it is."""
 
-    def __init__(self, cluster: ModelCluster, skew: float = 0.0) -> None:
+    def __init__(
+        self, cluster: ModelCluster, skew: float = 0.0, page: Page | None = None, term: int = 1
+    ) -> None:
         self.cluster, self.skew = cluster, skew
-        self.fleet = Fleet(SILENCE)
+        self._memory = Memory(page) if page is not None else None
+        self.fleet = Fleet(SILENCE, term)
         self.actor = Actor(cluster, "operator-0")
 
     def look(self) -> None:
@@ -46,6 +51,8 @@ class Operator:
         fleet.advance(self.cluster.now + self.skew)
 
     def plan(self) -> tuple[Action, ...]:
+        if self._memory is not None:
+            self._memory.follow(self.fleet)
         return plan(self.fleet, self.fleet.take_due(), self.cluster.now + self.skew)
 
     def act(self, actions: tuple[Action, ...]) -> list[str]:

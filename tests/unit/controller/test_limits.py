@@ -16,6 +16,8 @@ from xdpredirect.controller.fleet import Fleet
 from xdpredirect.controller.limits import (
     EVENT_BURST,
     EVENT_SECONDS,
+    OBJECT_BURST,
+    OBJECT_SECONDS,
     URGENT_BURST,
     URGENT_SECONDS,
     Limits,
@@ -58,6 +60,18 @@ def test_another_object_or_generation_does_not_wait() -> None:
     assert made.tell(status(), 5.0) > 5.0
     assert made.tell(status(generation=2), 5.0) <= 5.0
     assert made.tell(status(uid="v"), 5.0) <= 5.0
+
+
+def test_generations_in_a_row_have_a_pace_too() -> None:
+    made, written, now = Limits(2.0), 0, 1000.0
+    for generation in range(1000):
+        written += made.tell(status(generation=generation), now) <= now
+        now += 0.08
+    assert OBJECT_BURST <= written <= OBJECT_BURST + 80 / OBJECT_SECONDS + 1
+    at = made.tell(status(generation=1000), now)
+    assert now < at <= now + OBJECT_SECONDS, "it says when"
+    assert made.tell(status(generation=1001), at) <= at, "and then it goes"
+    assert made.tell(status(uid="v"), now) <= now
 
 
 def test_counters_wait_for_whatever_was_written_last() -> None:
