@@ -1,0 +1,3 @@
+module xdpredirect.test/pause
+
+go 1.26
