@@ -1,24 +1,19 @@
 """Fixtures of the cluster tests: one control plane for the run, and a check for residue."""
 
 import os
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
+from tests.cluster.arena import Arena
 from tests.cluster.cluster import Cluster
 from tests.cluster.installed import install
 from tests.cluster.kwok import Kwok
 from tests.cluster.nodes import Nodes
+from tests.cluster.tidy import nothing_left
 from tests.cluster.wire import Wire
-from tests.kernel.lab import Lab, residue
+from tests.kernel.lab import Lab
 from tests.kernel.lab.sweep import sweep
-from tests.kernel.lab.turn import turn
-
-# What belongs to a deleted Node goes a little later.
-GRACE_SECONDS = 30.0
-KINDS = ("xdpredirects", "xdpaddresssets", "xdpredirectnodes")
 
 
 @pytest.fixture(scope="session")
@@ -47,32 +42,22 @@ def kwok(cluster: Cluster) -> Kwok:
 @pytest.fixture(autouse=True)
 def _no_residue(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[None]:
     """Fails a test that leaves anything behind, naming it; runs around all its other fixtures."""
-    # Only a test with hosts can load programs. The others need not wait for those of another run.
-    loads = "lab" in request.fixturenames
-    with ExitStack() as stack:
-        if loads:
-            stack.enter_context(turn())
-        before = residue.take()
+    if "arena" in request.fixturenames:
+        # Shared by the tests of a module, and looked after for all of them.
         yield
-        left = residue.left_since(before, spare=cluster.pids, bpf=loads)
-    wire = Wire(cluster)
-    found = objects_left(wire)
-    for kind, name in found:
-        # The next test is not to be blamed for it.
-        wire.erase(kind, name)
-    left += [f"{kind}/{name}" for kind, name in found]
-    if left:
-        pytest.fail("left behind: " + "; ".join(left), pytrace=False)
+        return
+    # Only a test with hosts can load programs.
+    with nothing_left(cluster, loads="lab" in request.fixturenames):
+        yield
 
 
-def objects_left(wire: Wire) -> list[tuple[str, str]]:
-    """(kind, name) of our objects that are still there after the garbage collector's turn."""
-    deadline = time.monotonic() + GRACE_SECONDS
-    while True:
-        left = [(kind, name) for kind in KINDS for name in wire.names(kind)]
-        if not left or time.monotonic() > deadline:
-            return left
-        time.sleep(0.2)
+@pytest.fixture(scope="module")
+def arena(
+    cluster: Cluster, installed: Cluster, kwok: Kwok, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Arena]:
+    """One installation for all tests of a module that break it in one way or another."""
+    with nothing_left(cluster, loads=True), Arena(kwok, tmp_path_factory.mktemp("arena")) as made:
+        yield made
 
 
 @pytest.fixture

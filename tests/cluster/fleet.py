@@ -54,13 +54,14 @@ class Station:
 
 
 class Fleet:
-    """`stations` by node name; operator and agents run from `with` to its end."""
+    """`stations` by node name; operator and agents run from `with` to its end. `options` are the
+    operator's."""
 
-    def __init__(self, nodes: Nodes, lab: Lab, *names: str) -> None:
+    def __init__(self, nodes: Nodes, lab: Lab, *names: str, options: Sequence[str] = ()) -> None:
         self.nodes, self.lab = nodes, lab
         self.stations = {node.name: station(node, lab) for node in nodes.add(*names)}
         self.cluster = next(iter(self.stations.values())).node.cluster
-        self.operator = Operator(self.cluster, lab)
+        self.operator = Operator(self.cluster, lab, "operator", *options)
         self.wire = Wire(self.cluster)
 
     def __enter__(self) -> "Fleet":
@@ -115,7 +116,9 @@ class Fleet:
 
     def evidence(self, name: str) -> str:
         """What the object says, and the ends of all logs."""
-        said = json.dumps(self.object(name), indent=1)
+        found = self.object(name)
+        found.get("metadata", {}).pop("managedFields", None)
+        said = json.dumps(found, indent=1)
         return "\n\n".join([said, self.operator.process.tail(), self.nodes.evidence()])
 
     def until(self, holds: Any, what: str, name: str) -> None:

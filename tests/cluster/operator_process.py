@@ -15,13 +15,15 @@ PROBES = "127.0.0.1:8080"
 
 
 class Operator:
-    """`process` is not yet started; `host` is where it runs, with `mgmt0` to the API server."""
+    """`process` is not yet started; `host` is where it runs, with `mgmt0` to the API server;
+    `kubeconfig` is its own, `options` are those of the test."""
 
     def __init__(self, cluster: Cluster, lab: Lab, name: str = "operator", *options: str) -> None:
         self.host: Host = lab.host(name)
         self.address = cluster.network.join(self.host)
-        kubeconfig = cluster.kubeconfig_for(name, operator_token(cluster))
-        argv = [*XDPREDIRECT, "operator", "--kubeconfig", str(kubeconfig)]
+        self.options = options
+        self.kubeconfig = cluster.kubeconfig_for(name, operator_token(cluster))
+        argv = [*XDPREDIRECT, "operator", "--kubeconfig", str(self.kubeconfig)]
         argv += ["--namespace", SYSTEM, "--probes", PROBES, *options]
         log = Path(self.host.state_dir.parent, f"{name}.log")
         self.process = Process(self.host, argv, log, {"POD_NAME": name})
