@@ -1,11 +1,18 @@
-"""Rules for every suite: how Hypothesis searches, and that CI knows no skipped test."""
+"""Rules for every suite: how Hypothesis searches, and that CI knows no skipped test.
+
+And the one fixture that several suites share: a cluster of real kubelets costs half a minute.
+"""
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
+
+from tests.kernel.lab.sweep import sweep
+from tests.node import leftovers
+from tests.node.machines import Machines
 
 hypothesis.settings.register_profile("default", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("default")
@@ -44,3 +51,18 @@ def pytest_make_collect_report(
         report.outcome = "failed"
         report.longrepr = f"{collector.nodeid}: skipped in CI: {_skip_reason(report)}"
     return report
+
+
+@pytest.fixture(scope="session")
+def machine_cluster() -> Iterator[Machines]:
+    """Two nodes with real kubelets, the same for tests/node and tests/gitops. Nothing of ours is
+    installed; what a test installs it removes again.
+    """
+    if os.geteuid() != 0:
+        pytest.skip("needs root: namespaces, cgroups; run `sudo make test-node`")
+    sweep()
+    leftovers.sweep()
+    with Machines("node-1", "node-2") as made:
+        yield made
+    left = leftovers.left(os.getpid())
+    assert not left, f"left behind: {left}"

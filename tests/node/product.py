@@ -1,0 +1,130 @@
+"""What a user does with the product on real nodes: helm, kubectl apply, and looking at frames.
+
+Made by `conftest.product`. The images are those of this checkout, loaded once.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tests.cluster.cluster import ROOT
+from tests.cluster.waiting import until
+from tests.image.build import Images
+from tests.node.machines import Machines
+from tests.node.wires import Wires
+
+CHART = ROOT / "charts" / "xdp-redirect"
+RELEASE, NAMESPACE = "xdp-redirect", "xdp-redirect-system"
+AGENTS = "app.kubernetes.io/component=agent"
+REGISTRY = "docker.io/library"
+WAIT = "--timeout=120s"
+
+
+class Product:
+    """`tag` is the agents' image that is or will be installed."""
+
+    def __init__(self, machines: Machines, images: Images) -> None:
+        self.machines, self._images = machines, images
+        self.installed = False
+        self.repository, _, self.tag = images.agent_name.partition(":")
+        machines.load(images.operator, images.agent)
+
+    def install(self) -> None:
+        """`helm install` with our images; returns when helm says that it is there."""
+        self._helm("install", "--create-namespace")
+        self.installed = True
+
+    def upgrade(self, tag: str) -> None:
+        """To an agents' image of the same content under another tag."""
+        for node in self.machines.nodes.values():
+            node.tag(
+                f"{REGISTRY}/{self.repository}:{self.tag}", f"{REGISTRY}/{self.repository}:{tag}"
+            )
+        self.tag = tag
+        self._helm("upgrade")
+
+    def uninstall(self) -> None:
+        """`helm uninstall`, and until every pod is gone."""
+        self.machines.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout=4m")
+        self.installed = False
+        until(lambda: not self.pods(), "no pod of ours is left", evidence=self.machines.evidence)
+
+    def apply(self, document: Mapping[str, Any]) -> None:
+        """`kubectl apply`."""
+        self.machines.kubectl("apply", "-f", "-", input=json.dumps(document))
+
+    def wait_ready(self, name: str) -> None:
+        """`kubectl wait` until Ready; AssertionError with all that is known otherwise."""
+        argv = ["wait", "--for=condition=Ready", WAIT, f"xdpredirect/{name}"]
+        done = self.machines.cluster.try_kubectl(argv)
+        assert done.returncode == 0, f"{done.stderr}\n{self.evidence()}"
+
+    def delete(self, *names: str) -> None:
+        """`kubectl delete`, and until the agents' pods are gone: nothing needs them any more."""
+        self.machines.kubectl("delete", "xdpredirect", *names, WAIT)
+        until(lambda: not self.agents(), "agents have gone", evidence=self.evidence)
+
+    def status(self, name: str) -> dict[str, Any]:
+        """Of an XdpRedirect."""
+        found = json.loads(self.machines.kubectl("get", "xdpredirect", name, "-o", "json"))
+        return dict(found.get("status", {}))
+
+    def agents(self) -> dict[str, dict[str, Any]]:
+        """The agents' pods by node, as the API server has them."""
+        return {pod["spec"]["nodeName"]: pod for pod in self._list("-l", AGENTS)}
+
+    def agents_ready(self, image: str = "") -> bool:
+        """Whether there is one on each node, Ready, of that image (its reference) if given."""
+        found = self.agents()
+        return set(found) == set(self.machines.nodes) and all(
+            _ready(pod) and image in ("", pod["spec"]["containers"][0]["image"])
+            for pod in found.values()
+        )
+
+    def pods(self) -> list[str]:
+        """Names of all pods of ours."""
+        return [pod["metadata"]["name"] for pod in self._list()]
+
+    def wires(self, node: str) -> Wires:
+        """The node's NICs."""
+        return self.machines.nodes[node].wires
+
+    def until(self, holds: Callable[[], object], what: str, seconds: float = 120.0) -> None:
+        """As `waiting.until`, with everything that is known when it does not come."""
+        until(holds, what, seconds, self.evidence)
+
+    def evidence(self) -> str:
+        """Objects, events, and the ends of all logs."""
+        said = [
+            self.machines.cluster.try_kubectl(words).stdout
+            for words in (
+                ["get", "xdpredirects,xdpredirectnodes", "-o", "yaml"],
+                ["logs", "-n", NAMESPACE, "-l", AGENTS, "--tail=40", "--prefix"],
+                ["logs", "-n", NAMESPACE, "deployment/xdp-redirect-operator", "--tail=40"],
+                ["describe", "pods", "-n", NAMESPACE],
+            )
+        ]
+        return "\n\n".join([*said, self.machines.evidence()])
+
+    def _helm(self, command: str, *more: str) -> None:
+        operator, _, tag = self._images.operator_name.partition(":")
+        values = [
+            f"operator.image.repository={operator}",
+            f"operator.image.tag={tag}",
+            f"agent.image.repository={self.repository}",
+            f"agent.image.tag={self.tag}",
+        ]
+        given = [word for value in values for word in ("--set-string", value)]
+        where = ["--namespace", NAMESPACE, "--wait", "--timeout=4m"]
+        done = self.machines.try_helm([command, RELEASE, str(CHART), *where, *given, *more])
+        assert done.returncode == 0, f"{done.stderr}\n{self.evidence()}"
+
+    def _list(self, *words: str) -> Sequence[dict[str, Any]]:
+        text = self.machines.kubectl("get", "pods", "-n", NAMESPACE, "-o", "json", *words)
+        return list(json.loads(text)["items"])
+
+
+def _ready(pod: Mapping[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions", [])
+    alive = "deletionTimestamp" not in pod["metadata"]
+    return alive and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
