@@ -3,11 +3,12 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-kernel test-cluster cluster-binaries cluster cluster-down
+.PHONY: help setup demo test test-unit test-kernel test-cluster test-chart test-image test-node
+.PHONY: test-gitops cluster-binaries cluster cluster-down image
 .PHONY: lint format bench bench-cluster fuzz lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: ## install what is missing (apt and pip; Debian 12, 13), prints nothing when all is there
 	@scripts/setup.sh
@@ -15,8 +16,8 @@ setup: ## install what is missing (apt and pip; Debian 12, 13), prints nothing w
 demo: setup ## four hosts as network namespaces, real traffic, half a minute (root)
 	@scripts/demo.sh
 
-test: lint cluster-binaries ## lint, unit, kernel and cluster tests
-	@$(PYTEST) tests/unit tests/kernel tests/cluster
+test: setup ## lint and all the tests below (root)
+	@scripts/test.sh
 
 test-unit: setup ## tests without root, seconds
 	@$(PYTEST) tests/unit
@@ -27,8 +28,23 @@ test-kernel: setup ## real XDP in network namespaces (root)
 test-cluster: setup cluster-binaries ## a real control plane, in namespaces (root)
 	@$(PYTEST) tests/cluster
 
-cluster-binaries: setup ## build the control plane that tests need (12 minutes, once; needs no Go)
-	@$(PYTHON) -m tests.cluster.binaries
+test-chart: setup ## the Helm chart, with real Helm 3 and 4 (root)
+	@$(PYTEST) tests/chart
+
+test-image: setup ## the images, run with the agent's three capabilities (root)
+	@$(PYTEST) tests/image
+
+test-node: setup ## two nodes with kubelet and containerd, the product installed by Helm (root)
+	@$(PYTEST) tests/node
+
+test-gitops: setup ## a real Argo CD (root)
+	@$(PYTEST) tests/gitops
+
+cluster-binaries: setup ## build a control plane (12 minutes, once; needs no Go)
+	@$(PYTHON) -m tests.cluster.binaries etcd kubernetes kwok
+
+image: setup ## build/images/operator.tar and agent.tar (4 minutes, then kept; root)
+	@scripts/image.sh
 
 cluster: setup cluster-binaries ## three nodes with agents and operator, to play with (root)
 	@$(PYTHON) -m tests.cluster up

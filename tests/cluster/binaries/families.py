@@ -148,11 +148,11 @@ def cache() -> Path:
 
 
 def path(name: str) -> Path:
-    """A built program, or a file that came with one; FileNotFoundError says how to build it."""
+    """A program, or a file that came with one; built now, with its family, when it is missing."""
+    from tests.cluster.binaries.build import build_all  # noqa: PLC0415 - it builds what is told here
+
     for family in FAMILIES:
         if name in family.programs or name in {Path(file).name for file in family.files}:
-            found = family.place / name
-            if not found.exists():
-                raise FileNotFoundError(f"{found} is missing; run `make cluster-binaries`")
-            return found
+            build_all([family])
+            return family.place / name
     raise LookupError(f"no family has a program {name}")
