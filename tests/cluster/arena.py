@@ -28,6 +28,7 @@ from tests.kernel.lab import Lab
 from tests.kernel.switch import udp
 
 STEADY, EDGE = 7, 9
+STEADY_FRAME, EDGE_FRAME = udp(STEADY), udp(EDGE)
 FRAMES_PER_SECOND = 200
 KUBELET_SECONDS = 1.0
 LABEL = "xdpredirect.io/agent"
@@ -51,9 +52,9 @@ class Arena:
             agents = self._directory / "agents.yaml"
             agents.write_text(yaml.safe_dump({"image": "registry.example/agent:1"}))
             self.fleet = Fleet(nodes, lab, "node-a", "node-b", options=("--agents", str(agents)))
-            self.behind(self.fleet.operator.kubeconfig)
+            self.front.guard(self.fleet.operator.kubeconfig)
             for station in self.fleet.stations.values():
-                self.behind(station.node.kubeconfig)
+                self.front.guard(station.node.kubeconfig)
             stack.enter_context(self.fleet)
             self.apply("steady", STEADY, "p1", nodeSelector=self.only("node-a"))
             self.fleet.wait_ready("steady")
@@ -87,15 +88,6 @@ class Arena:
     def processes(self) -> Sequence[Process]:
         """The operator and both agents."""
         return (self.operator, self.a.node.agent, self.b.node.agent)
-
-    def behind(self, kubeconfig: Path) -> None:
-        """Who uses this file speaks through `front` from its next start on."""
-        document = json.loads(kubeconfig.read_text())
-        document["clusters"][0]["cluster"] = {
-            "server": self.front.server,
-            "certificate-authority": str(self.front.authority),
-        }
-        kubeconfig.write_text(json.dumps(document))
 
     def apply(self, name: str, port: int, to: str, **spec: Any) -> None:
         """An object that sends UDP for a port from `in` to `to`, on both nodes unless told."""
@@ -152,13 +144,13 @@ class Arena:
         acted = self.fleet.condition
         self.until(lambda: acted("edge").get("observedGeneration") == generation, "it was acted on")
         self.fleet.wait_ready("edge")
-        self.b.deliver([udp(EDGE)] * 3, **{to: 3})
+        self.b.deliver([EDGE_FRAME] * 3, **{to: 3})
 
     def until_gone(self) -> None:
         """Waits until `edge` is; at this moment nobody may run it any more."""
         self.until(lambda: not self.exists(), "edge is gone")
         assert (self.told(self.a), self.told(self.b)) == (["steady"], [])
-        self.b.deliver([udp(EDGE)] * 3, stack=3)
+        self.b.deliver([EDGE_FRAME] * 3, stack=3)
         self.until(lambda: not self.labelled(self.b), "no agent is wanted on node-b")
 
     def restart(self) -> None:
@@ -190,8 +182,8 @@ class Arena:
         """Around a test: whatever it breaks, every frame of `steady` arrives, no write of anybody
         asks node-a for anything without it, and in the end all is as it was."""
         begun = len(self.front.asked)
-        with self.a.far["p1"].counter(lambda frame: frame == udp(STEADY)) as arrived:
-            wire = self.a.far["in"].stream(lambda _: udp(STEADY), rate=FRAMES_PER_SECOND)
+        with self.a.far["p1"].counter(lambda frame: frame == STEADY_FRAME) as arrived:
+            wire = self.a.far["in"].stream(lambda _: STEADY_FRAME, rate=FRAMES_PER_SECOND)
             with wire as stream:
                 try:
                     yield

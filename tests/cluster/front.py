@@ -5,6 +5,7 @@ requests, and so breaks the one that a test is about. What no rule is about goes
 """
 
 import contextlib
+import json
 import math
 import socket
 import ssl
@@ -79,6 +80,15 @@ class Front(ThreadingHTTPServer):
             self._closed = True
         self.cut()
         self.server_close()
+
+    def guard(self, kubeconfig: Path) -> None:
+        """Who uses this file comes here, from its next start on."""
+        document = json.loads(kubeconfig.read_text())
+        document["clusters"][0]["cluster"] = {
+            "server": self.server,
+            "certificate-authority": str(self.authority),
+        }
+        kubeconfig.write_text(json.dumps(document))
 
     def fail(self, concerns: Concerns, fault: Fault, times: float = 1) -> Rule:
         """From now on, until it was met so often."""

@@ -21,7 +21,7 @@ class Operator:
     def __init__(self, cluster: Cluster, lab: Lab, name: str = "operator", *options: str) -> None:
         self.host: Host = lab.host(name)
         self.address = cluster.network.join(self.host)
-        self.options = options
+        self.cluster, self.options = cluster, options
         self.kubeconfig = cluster.kubeconfig_for(name, operator_token(cluster))
         argv = [*XDPREDIRECT, "operator", "--kubeconfig", str(self.kubeconfig)]
         argv += ["--namespace", SYSTEM, "--probes", PROBES, *options]

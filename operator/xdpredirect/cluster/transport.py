@@ -9,7 +9,7 @@ import math
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
@@ -25,13 +25,19 @@ from xdpredirect.errors import ApiError, InvalidInput
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 # A peer that vanished without a word is noticed by the kernel after 15 + 3 * 5 seconds.
-_KEEPALIVE = (
+_STREAM_OPTIONS = (
+    *HTTPConnection.default_socket_options,
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 )
+# The kernel goes on sending what a process has written, for minutes and after its end. A leader
+# begins no write later than 5 seconds before another one may lead: what has not arrived by then
+# must not arrive at all. Not for streams: with this, one lost probe would end them.
+_SEND_OPTIONS = (*_STREAM_OPTIONS, (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 4000))
 _CONNECTIONS = 8
+_Pool = urllib3.HTTPConnectionPool
 _PIECE = 65536
 # Ten times what etcd takes; more than this in one line is no watch event.
 _LINE_LIMIT = 16 << 20
@@ -61,25 +67,28 @@ class Transport:
         self._token = TokenFile(access.token_file) if access.token_file else None
         self._prefix = urlsplit(access.server).path
         self._stamps = self._certificate_stamps()
-        self._pool = self._new_pool()
+        self._sends, self._streams = self._new_pools()
 
     def send(self, request: Request) -> Document:
         """The answer, which is a JSON object. Raises ApiError."""
-        response = self._open(request)
+        self._renew()
+        response = self._open(self._sends, request)
         return _parsed(_whole(response))
 
     def stream(self, request: Request) -> "Stream":
         """The answer line by line, as long as the server goes on. Raises ApiError."""
-        return Stream(self._open(request))
+        self._renew()
+        return Stream(self._open(self._streams, request))
 
     def close(self) -> None:
         """Give the idle connections up."""
-        self._pool.close()
+        self._sends.close()
+        self._streams.close()
 
-    def _open(self, request: Request) -> urllib3.BaseHTTPResponse:
+    def _open(self, pool: _Pool, request: Request) -> urllib3.BaseHTTPResponse:
         query = urlencode({name: value for name, value in request.query.items() if value})
         try:
-            response = self._connections().urlopen(
+            response = pool.urlopen(
                 request.method,
                 f"{self._prefix}{request.path}" + (f"?{query}" if query else ""),
                 body=None if request.body is None else encoded(request.body),
@@ -89,9 +98,6 @@ class Transport:
                 redirect=False,
                 preload_content=False,
             )
-        except InvalidInput as error:
-            # A certificate that is being renewed may be half there.
-            raise ApiError(0, "BadCredentials", str(error)) from error
         except (HTTPError, OSError, ValueError) as error:
             raise unreachable(error) from error
         if 200 <= response.status < 300:
@@ -114,35 +120,38 @@ class Transport:
             headers["Authorization"] = f"Bearer {token}"
         return headers
 
-    def _connections(self) -> urllib3.HTTPConnectionPool:
-        """The pool; another one since a certificate on disk was renewed."""
+    def _renew(self) -> None:
+        """Other connections since a certificate on disk was renewed. Raises ApiError."""
         stamps = self._certificate_stamps()
-        if stamps != self._stamps:
-            self._pool, self._stamps = self._new_pool(), stamps
-        return self._pool
+        if stamps == self._stamps:
+            return
+        try:
+            self._sends, self._streams = self._new_pools()
+        except InvalidInput as error:
+            # It may be half there.
+            raise ApiError(0, "BadCredentials", str(error)) from error
+        self._stamps = stamps
 
     def _certificate_stamps(self) -> tuple[Stamp | None, ...]:
         access = self._access
         files = (access.ca_file, access.certificate_file, access.key_file)
         return tuple(stamp(path) for path in files if path is not None)
 
-    def _new_pool(self) -> urllib3.HTTPConnectionPool:
-        url = urlsplit(self._access.server)
-        host = url.hostname or ""
-        options = [*HTTPConnection.default_socket_options, *_KEEPALIVE]
-        if url.scheme == "http":
-            return urllib3.HTTPConnectionPool(
-                host, url.port, maxsize=_CONNECTIONS, socket_options=options
-            )
-        return urllib3.HTTPSConnectionPool(
-            host,
-            url.port,
-            maxsize=_CONNECTIONS,
-            socket_options=options,
-            ssl_context=tls_context(self._access),
-            server_hostname=self._access.server_name or None,
-            assert_hostname=False if self._access.insecure else None,
-        )
+    def _new_pools(self) -> tuple[_Pool, _Pool]:
+        """For requests that are answered, and for streams."""
+        url, access = urlsplit(self._access.server), self._access
+        kind: type[_Pool] = urllib3.HTTPConnectionPool
+        tls: dict[str, Any] = {}
+        if url.scheme != "http":
+            kind = urllib3.HTTPSConnectionPool
+            tls["ssl_context"] = tls_context(access)
+            tls["server_hostname"] = access.server_name or None
+            tls["assert_hostname"] = False if access.insecure else None
+        made = [
+            kind(url.hostname or "", url.port, maxsize=_CONNECTIONS, socket_options=options, **tls)
+            for options in (_SEND_OPTIONS, _STREAM_OPTIONS)
+        ]
+        return made[0], made[1]
 
 
 class Stream:
