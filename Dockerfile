@@ -77,7 +77,10 @@ USER 65532:65532
 ENV PATH=/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1
 ENTRYPOINT ["xdpredirect"]
 CMD ["operator"]
-ARG BASE VERSION REVISION CREATED
+ARG BASE
+ARG VERSION
+ARG REVISION
+ARG CREATED
 LABEL org.opencontainers.image.source="https://github.com/xdp-redirect/xdp-redirect-operator" \
       org.opencontainers.image.title="xdp-redirect-operator" \
       org.opencontainers.image.description="Tells every node of a cluster which frames to redirect, and says how it does" \
@@ -96,7 +99,10 @@ USER 0:0
 ENV PATH=/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1
 ENTRYPOINT ["xdpredirect"]
 CMD ["agent"]
-ARG BASE VERSION REVISION CREATED
+ARG BASE
+ARG VERSION
+ARG REVISION
+ARG CREATED
 LABEL org.opencontainers.image.source="https://github.com/xdp-redirect/xdp-redirect-operator" \
       org.opencontainers.image.title="xdp-redirect-agent" \
       org.opencontainers.image.description="Keeps the XDP programs and maps of one node as the cluster says" \

@@ -76,6 +76,11 @@ store() {
 	buildah --root "$cache/storage" --runroot /run/xdp-redirect-operator/images "$@"
 }
 
+# Of layers, most of builds that nobody asks for any more.
+stored_mib() {
+	du -sm "$cache/storage" 2>/dev/null | cut -f1 || echo 0
+}
+
 # The mirror of Debian that this machine itself uses, without /debian.
 mirror() {
 	# The fields are apt's, not the shell's.
@@ -90,7 +95,7 @@ registry_answers() {
 }
 
 has_local_base() {
-	[ -z "${FRESH:-}" ] && [ -n "$(store images --quiet "$LOCAL_BASE" 2>/dev/null)" ]
+	[ -n "$(store images --quiet "$LOCAL_BASE" 2>/dev/null)" ]
 }
 
 make_local_base() {
@@ -112,7 +117,7 @@ make_local_base() {
 with_buildah() {
 	local target=$1 file=$2 name=$3
 	shift 3
-	quietly store bud --isolation chroot --layers --timestamp "$epoch" ${FRESH:+--no-cache} \
+	quietly store bud --isolation chroot --layers --timestamp "$epoch" \
 		--target "$target" --tag "$name" "$@" .
 	quietly store push "$name" "docker-archive:$file:$name"
 }
@@ -137,9 +142,7 @@ build() {
 		builder=with_docker
 	else
 		need_package buildah
-		# Layers of builds that nobody asks for any more.
-		[ "$(du -sm "$cache/storage" 2>/dev/null | cut -f1 || echo 0)" -lt "$STORAGE_MIB" ] ||
-			rm -rf "$cache/storage"
+		[ -z "${FRESH:-}" ] && [ "$(stored_mib)" -lt "$STORAGE_MIB" ] || rm -rf "$cache/storage"
 		if has_local_base || ! registry_answers; then
 			from=$(mirror) base=$LOCAL_BASE snapshot=''
 			has_local_base || make_local_base "$from"

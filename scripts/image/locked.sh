@@ -18,4 +18,4 @@ if [ "$1" != /tools ]; then
 fi
 # What Python compiles at its first start it could not keep: the root file system is read-only. By
 # hash, since every file of an image gets the same time.
-PYTHONHASHSEED=0 "$1/bin/python" -m compileall -q --invalidation-mode unchecked-hash "$1/lib"
+PYTHONHASHSEED=0 "$1/bin/python" -m compileall -q -f --invalidation-mode unchecked-hash "$1/lib"
