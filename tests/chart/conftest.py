@@ -9,7 +9,7 @@ import pytest
 from tests.chart.helm import VERSIONS, Helm
 from tests.cluster.cluster import Cluster
 from tests.cluster.kwok import Kwok
-from tests.cluster.tidy import nothing_left
+from tests.kernel.lab import residue
 from tests.kernel.lab.sweep import sweep
 
 NODES = ("chart-a", "chart-b")
@@ -53,6 +53,9 @@ def _no_residue(request: pytest.FixtureRequest) -> Iterator[None]:
     if "cluster" not in request.fixturenames:
         yield
         return
-    cluster = request.getfixturevalue("cluster")
-    with nothing_left(cluster, loads=False):
-        yield
+    cluster: Cluster = request.getfixturevalue("cluster")
+    before = residue.take()
+    yield
+    left = residue.left_since(before, spare=cluster.pids, bpf=False)
+    if left:
+        pytest.fail("left behind: " + "; ".join(left), pytrace=False)

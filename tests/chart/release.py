@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.nodes import XDPREDIRECT
 from tests.cluster.operator_scene import Scene
 from tests.cluster.waiting import until
-from tests.cluster.wire import Wire
+from tests.cluster.wire import GROUP, Wire
 
 LIMIT_SECONDS = 120.0
 EVERYTHING = (
@@ -28,6 +29,10 @@ EVERYTHING = (
     *("deployments", "daemonsets", "jobs", "pods", "poddisruptionbudgets", "networkpolicies"),
     *("configmaps", "leases"),
 )
+
+KINDS = ("xdpredirects", "xdpaddresssets", "xdpredirectnodes")
+# Of the DaemonSet and of the lease.
+NAMES = ("xdp-redirect-agent", "xdp-redirect-operator")
 
 
 class Release:
@@ -81,6 +86,31 @@ class Release:
             lambda: sorted(self.left()) == sorted(wanted), f"left is {wanted}", evidence=self._said
         )
 
+    def erase_objects(self) -> None:
+        """Whatever a failed test has left of ours, whoever holds it."""
+        for plural in KINDS:
+            until(partial(self._settled, plural), f"{plural} is served, or is not")
+            if self._served(plural).returncode == 0:
+                for name in self.wire.names(plural):
+                    self.wire.erase(plural, name)
+        where = ("--namespace", NAMESPACE, "--ignore-not-found")
+        self.cluster.kubectl("delete", "daemonset,lease", *NAMES, *where)
+
+    def erase(self) -> None:
+        """The same, and the release."""
+        self.helm.run(["uninstall", RELEASE, "--namespace", NAMESPACE, "--no-hooks", "--wait"])
+        kinds = [f"{plural}.xdpredirect.io" for plural in KINDS]
+        self.cluster.kubectl("delete", "crd", "--ignore-not-found", *kinds)
+        self.until_left([])
+
+    def _served(self, plural: str) -> subprocess.CompletedProcess[str]:
+        return self.cluster.try_kubectl(["get", "--raw", f"{GROUP}/{plural}"])
+
+    def _settled(self, plural: str) -> bool:
+        """Not while storage "is (re)initializing", as for a moment after a change of the CRD."""
+        done = self._served(plural)
+        return done.returncode == 0 or "NotFound" in done.stderr
+
     def _said(self) -> str:
         return f"left is {self.left()}"
 
@@ -130,7 +160,7 @@ class Hook:
             while process.poll() is None:
                 if time.monotonic() - began > LIMIT_SECONDS:
                     process.kill()
-                if answering:
+                if answering and self.release.wire.names("xdpredirects"):
                     scene.nodes.reply(*answering)
                 if self.release.replicas() == 0:
                     for replica in scene.replicas:

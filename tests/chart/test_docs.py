@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.chart.helm import VERSIONS, Helm
-from tests.chart.rendered import NAMESPACE
 from tests.chart.release import Release
+from tests.chart.rendered import NAMESPACE
 from tests.cluster.binaries.families import path
 from tests.cluster.cluster import ROOT, Cluster
 from tests.cluster.page import matches

@@ -21,7 +21,8 @@ KUBERNETES_VERSION = "k8s.io/component-base/version"
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Programs of one module. `programs`: Go package by name; `files`: copied out of the module.
+    """Programs of one module. `programs`: Go package by name, "." for the one that is here;
+    `files`: copied out of the module.
 
     `stamps`: what the linker writes into string variables; {version}, {major} and {minor} are the
     module's.
@@ -62,8 +63,8 @@ class Family:
         """The directory of its built programs, which may not exist yet."""
         digest = hashlib.sha256(repr((self.flags, sorted(ENVIRONMENT.items()))).encode())
         digest.update(repr((sorted(self.programs.items()), self.files)).encode())
-        for name in ("go.mod", "go.sum"):
-            digest.update((self.directory / name).read_bytes())
+        for file in sorted(self.directory.iterdir()):
+            digest.update(file.read_bytes())
         digest.update(platform.machine().encode())
         return cache() / "binaries" / f"{self.name}-{digest.hexdigest()[:16]}"
 
@@ -131,12 +132,38 @@ FAMILIES = (
         "helm3",
         "helm.sh/helm/v3",
         {"helm3": "helm.sh/helm/v3/cmd/helm"},
-        stamps={"helm.sh/helm/v3/internal/version.version": "{version}"},
+        stamps={
+            "helm.sh/helm/v3/internal/version.version": "{version}",
+            # That of its client-go; `helm template` takes it for the cluster's.
+            "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor": "1",
+            "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor": "36",
+        },
     ),
     Family(
         "kube-linter",
         "golang.stackrox.io/kube-linter",
         {"kube-linter": "golang.stackrox.io/kube-linter/cmd/kube-linter"},
+    ),
+    Family(
+        "argocd",
+        "github.com/argoproj/argo-cd/v3",
+        {"argocd": "."},
+        files=(
+            "manifests/crds/application-crd.yaml",
+            "manifests/crds/applicationset-crd.yaml",
+            "manifests/crds/appproject-crd.yaml",
+        ),
+    ),
+    Family(
+        "kustomize",
+        "sigs.k8s.io/kustomize/kustomize/v5",
+        {"kustomize": "sigs.k8s.io/kustomize/kustomize/v5"},
+    ),
+    # With its program the kinds of Flux are made, see tests/gitops.
+    Family(
+        "flux",
+        "sigs.k8s.io/controller-tools",
+        {"controller-gen": "sigs.k8s.io/controller-tools/cmd/controller-gen"},
     ),
 )
 
