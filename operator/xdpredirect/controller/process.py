@@ -20,7 +20,7 @@ import yaml
 
 from xdpredirect import __version__
 from xdpredirect.cluster.api import Api, Query
-from xdpredirect.cluster.reflector import Reflector
+from xdpredirect.cluster.reflector import Pace, Reflector
 from xdpredirect.cluster.resource import (
     DAEMONSETS,
     LEASES,
@@ -51,6 +51,8 @@ from xdpredirect.settings import Settings, this_pod
 
 STALE_SECONDS = 240.0
 """A watch is silent for 90 seconds at most before it is opened anew, a loop turns every 5."""
+REST = 0.25
+"""Seconds between two looks at what a busy fleet reports."""
 POLL_SECONDS = 0.2
 AGAIN_SECONDS = (1.0, 3.0)
 log = logging.getLogger("xdpredirect.controller")
@@ -105,7 +107,7 @@ class Leader:
         objects = Query(resource=NODE_OBJECTS)
         self.reflectors += (
             Reflector(self.api, nodes, NodeSink(inbox)),
-            Reflector(self.api, objects, NodeObjectSink(inbox, self.api)),
+            Reflector(self.api, objects, NodeObjectSink(inbox, self.api), Pace(rest_seconds=REST)),
         )
         fleet = Fleet(self.settings.silence_seconds, self.election.term)
         if self.agents is not None:

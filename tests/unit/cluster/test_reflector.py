@@ -217,6 +217,24 @@ def test_heard_moves_with_every_sign_of_life() -> None:
         assert reflector.heard >= 2
 
 
+def test_it_rests_after_an_event_and_can_be_stopped_meanwhile() -> None:
+    ticks = iter(range(10_000))
+    pace = Pace(rest_seconds=3600.0, chance=lambda: 0.0, monotonic=lambda: float(next(ticks)))
+    events = [event("ADDED", thing(name)) for name in ("a", "b")]
+    with following(listing(), watch(*events, end="open"), pace=pace) as (told, _, _reflector):
+        assert told.take(2) == [("replaced", ()), ("changed", "a")]
+        assert told.calls.empty()
+
+
+def test_what_came_during_a_rest_is_handed_on_without_another() -> None:
+    times = iter([*range(3), *([3.0] * 10_000)])
+    pace = Pace(rest_seconds=0.01, chance=lambda: 0.0, monotonic=lambda: float(next(times)))
+    names = [f"n{number}" for number in range(20)]
+    events = [event("ADDED", thing(name)) for name in names]
+    with following(listing(), watch(*events, end="open"), pace=pace) as (told, _, _reflector):
+        assert told.take(21)[1:] == [("changed", name) for name in names]
+
+
 def test_a_renewed_token_is_used(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("old\n")
