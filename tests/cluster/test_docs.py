@@ -27,7 +27,12 @@ KINDS = (
     "poddisruptionbudgets",
     "configmaps",
 )
-PAGES = [path for path in documents() if any(block.where for block in blocks(path))]
+# Those about Argo CD and Flux are tried by tests/gitops.
+PAGES = [
+    path
+    for path in documents()
+    if path.parent.name != "gitops" and any(block.where for block in blocks(path))
+]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
