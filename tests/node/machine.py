@@ -81,7 +81,8 @@ class Machine:
             )
         self._pid = await_child(self._init)
         assert self._init.stdout is not None
-        said = self._init.stdout.readline()
+        with self._init.stdout as output:
+            said = output.readline()
         assert said == "ready\n", f"{self.name} does not boot: {self._log('init').read_text()}"
         kubeconfig = self.cluster.kubelet_kubeconfig(self.name).read_text()
         authority = self.cluster.control_plane.credentials.certificate.read_text()
@@ -113,8 +114,6 @@ class Machine:
                 self._init.kill()
             self._init.wait()
             self._pid = 0
-            assert self._init.stdout is not None
-            self._init.stdout.close()
             self._init = None
             for daemon in (self.kubelet, self.containerd):
                 daemon.stop()

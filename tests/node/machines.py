@@ -120,6 +120,12 @@ class Machines:
             self.evidence,
         )
 
+    def heartbeats(self) -> dict[str, str]:
+        """When each kubelet last renewed its lease."""
+        leases = self.kubectl("get", "leases", "-n", "kube-node-lease", "-o", "json")
+        found = {item["metadata"]["name"]: item for item in json.loads(leases)["items"]}
+        return {name: str(found[name]["spec"]["renewTime"]) for name in self.nodes}
+
     def reboot(self, name: str) -> None:
         """A power cut and a start: empty network, bpffs and /run; the disk stays. NICs are gone."""
         node = self.nodes[name]

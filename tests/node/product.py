@@ -69,6 +69,17 @@ class Product:
         found = json.loads(self.machines.kubectl("get", "xdpredirect", name, "-o", "json"))
         return dict(found.get("status", {}))
 
+    def generation(self, name: str) -> int:
+        """Of what is asked now."""
+        form = "jsonpath={.metadata.generation}"
+        return int(self.machines.kubectl("get", "xdpredirect", name, "-o", form))
+
+    def ready_generation(self, name: str) -> int:
+        """Of what every node does; 0 before any does."""
+        conditions = self.status(name).get("conditions", [])
+        ready = [one for one in conditions if one["type"] == "Ready" and one["status"] == "True"]
+        return max((int(one["observedGeneration"]) for one in ready), default=0)
+
     def agents(self) -> dict[str, dict[str, Any]]:
         """The agents' pods by node, as the API server has them."""
         return {pod["spec"]["nodeName"]: pod for pod in self._list("-l", AGENTS)}
