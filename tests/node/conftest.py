@@ -33,7 +33,7 @@ def installed(product: Product, _no_residue: None) -> Product:
 @pytest.fixture(scope="module")
 def redirecting(product: Product) -> Iterator[Product]:
     """Installed, and every node redirects `in` to `p1`: for tests of a module that disturb it."""
-    with nothing_left(product.machines, loads=True):
+    with nothing_left(product.machines):
         if not product.installed:
             product.install()
         product.apply(redirect("edge", to="p1"))
@@ -55,7 +55,7 @@ def _no_residue(request: pytest.FixtureRequest, machine_cluster: Machines) -> It
 
 
 @contextmanager
-def nothing_left(machines: Machines, *, loads: bool) -> Iterator[None]:
+def nothing_left(machines: Machines, *, loads: bool = True) -> Iterator[None]:
     """Fails a test that leaves anything behind, naming it. What is installed may stay: without an
     XdpRedirect it has nothing in the kernel. With `loads` the test waits for its turn.
     """
