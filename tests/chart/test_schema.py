@@ -11,11 +11,12 @@ KUBERNETES = ("1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
 
 
 @pytest.fixture(scope="module")
-def every_set(helm: Helm) -> dict[str, list[Document]]:
-    """The objects of each set, and the DaemonSet that the operator makes out of them."""
+def every_set(helm4: Helm) -> dict[str, list[Document]]:
+    """The objects of each set, which are the same from helm 3, and the DaemonSet that the operator
+    makes out of them."""
     found = {}
     for name, values in SETS.items():
-        objects = render(helm, values)
+        objects = render(helm4, values)
         found[name] = [*objects, agents_of(objects)]
     return found
 

@@ -85,7 +85,7 @@ def test_with_an_operator(release: Release, scene: Scene, hook: Hook) -> None:
 
 
 def test_without_an_operator(release: Release, scene: Scene, hook: Hook) -> None:
-    scene.replicas[0].process.kill()
+    scene.replicas[0].process.stop()
     ended = hook.attend(scene)
     assert ended.code == 0, ended.said
     assert "stands in" in ended.said
