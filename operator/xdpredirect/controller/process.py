@@ -6,6 +6,7 @@ the cluster anew and writes only what differs.
 """
 
 import asyncio
+import gc
 import logging
 import random
 import signal
@@ -51,8 +52,11 @@ from xdpredirect.settings import Settings, this_pod
 
 STALE_SECONDS = 240.0
 """A watch is silent for 90 seconds at most before it is opened anew, a loop turns every 5."""
-REST = 0.25
+REST = 0.5
 """Seconds between two looks at what a busy fleet reports."""
+GARBAGE = (20_000, 20, 20)
+"""Thresholds of Python's collector: a burst of documents is no garbage, and to look through the
+whole fleet for cycles each time cost as much as all the rest."""
 POLL_SECONDS = 0.2
 AGAIN_SECONDS = (1.0, 3.0)
 log = logging.getLogger("xdpredirect.controller")
@@ -61,6 +65,7 @@ log = logging.getLogger("xdpredirect.controller")
 def run_operator(settings: Settings) -> int:
     """Lead when nobody else does. Returns the exit code: 0 after SIGTERM or SIGINT, 1 when the
     lease was lost. Raises InvalidInput or OSError when it cannot start."""
+    gc.set_threshold(*GARBAGE)
     identity = f"{this_pod() or socket.gethostname()}_{random.randrange(1 << 32):08x}"
     api = Api.connect(settings.kubeconfig, f"xdpredirect-operator/{__version__}")
     impatient = Api(api.access, api.user_agent, PATIENCE)
