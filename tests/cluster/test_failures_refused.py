@@ -1,0 +1,164 @@
+"""What the API server refuses for a while, to everybody at once: lists, watches and writes of the
+operator, of its kopf and of the agents. All of them try again, and nothing is missed."""
+
+import json
+import time
+from collections.abc import Iterator
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.arena import Arena
+from tests.cluster.exchange import Exchange
+from tests.cluster.faults import (
+    AGENT,
+    KOPF,
+    OPERATOR,
+    dropped,
+    error_event,
+    reads_of,
+    refused,
+    writes_to,
+)
+from tests.cluster.front import Concerns, Fault, Rule
+from tests.cluster.installed import OPERATOR as OPERATOR_ACCOUNT
+from tests.cluster.installed import SYSTEM, agent_pod
+
+TIMES = 2
+EXPIRED, BROKEN = (
+    error_event(HTTPStatus.GONE, "Expired"),
+    error_event(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError"),
+)
+READERS = {
+    "kopf": reads_of(KOPF, "/xdpredirects$"),
+    "the operator's nodes": reads_of(OPERATOR, "/api/v1/nodes$"),
+    "the operator's node objects": reads_of(OPERATOR, "/xdpredirectnodes$"),
+    "the agents": reads_of(AGENT, "/xdpredirectnodes$"),
+}
+WRITERS = {
+    "finalizers": writes_to("/xdpredirects/edge$"),
+    "node objects": writes_to("/xdpredirectnodes/[^/]*$"),
+    "labels": writes_to("/nodes/node-b$"),
+    "statuses": writes_to("/xdpredirects/edge/status$"),
+    "reports": writes_to("/xdpredirectnodes/[^/]*/status$"),
+}
+FAULTS = {
+    "429": refused(HTTPStatus.TOO_MANY_REQUESTS, "TooManyRequests", Retry_After="1"),
+    "500": refused(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError"),
+    "503": refused(HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable"),
+    "401": refused(HTTPStatus.UNAUTHORIZED, "Unauthorized"),
+    "cut": dropped,
+}
+
+
+@pytest.fixture(autouse=True)
+def _mended(arena: Arena) -> Iterator[None]:
+    with arena.mended():
+        yield
+
+
+def watching(of: Concerns) -> Concerns:
+    return lambda asked: asked.watches and of(asked)
+
+
+def spend(arena: Arena, name: str, rule: Rule) -> None:
+    arena.until(lambda: rule.left == 0, f"{name}: refused so often")
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_everything_is_refused_for_a_while(arena: Arena, fault: Fault) -> None:
+    parts = {**READERS, **WRITERS}
+    rules = {name: arena.front.fail(of, fault, TIMES) for name, of in parts.items()}
+    arena.front.cut()
+    arena.edge("p1")
+    arena.until_ready(1, "p1")
+    for name in ("kopf", "the operator's nodes"):
+        # What told the operator of the object may have been the list after the break.
+        spend(arena, name, rules[name])
+    assert {name: rule.met for name, rule in rules.items()} == dict.fromkeys(parts, TIMES)
+    arena.front.cut()
+    arena.edge()
+    arena.until_ready(2)
+    arena.delete()
+    arena.until_gone()
+
+
+@pytest.mark.parametrize("event", [EXPIRED, BROKEN], ids=["410", "500"])
+def test_errors_in_the_stream(arena: Arena, event: dict[str, object]) -> None:
+    """In every watch that is open, and as the first line of those that come after it."""
+
+    def says_only_this(exchange: Exchange) -> None:
+        exchange.stream([event])
+
+    watches = {name: watching(of) for name, of in READERS.items()}
+    arena.edge("p1")
+    arena.until_ready(1, "p1")
+    for name, of in watches.items():
+        arena.until(partial(arena.front.watching, of), f"{name}: a watch is open")
+    rules = {name: arena.front.fail(of, says_only_this, TIMES) for name, of in watches.items()}
+    for name, of in watches.items():
+        assert arena.front.inject(of, event) >= 1, name
+    arena.edge()
+    arena.until_ready(2)
+    for name, rule in rules.items():
+        spend(arena, name, rule)
+    arena.delete()
+    arena.until_gone()
+
+
+def answered(arena: Arena, since: int, client: str, status: HTTPStatus) -> bool:
+    """Whether the API server itself has said so to this client."""
+    seen = arena.front.answered[since:]
+    return any(asked.client.startswith(client) and code == status for asked, code in seen)
+
+
+def test_a_token_that_is_no_longer_good(arena: Arena, tmp_path: Path) -> None:
+    """A bound token dies with its pod. The operator reads the file again, and so does its kopf; if
+    the lease was lost over it, kubelet starts another."""
+    config, token = arena.fleet.operator.kubeconfig, tmp_path / "token"
+    before = config.read_text()
+    document = json.loads(before)
+    document["users"][0]["user"] = {"tokenFile": str(token)}
+    token.write_text(bound_token(arena, "operator-1"))
+    try:
+        config.write_text(json.dumps(document))
+        arena.operator.stop()
+        arena.operator.start()
+        arena.edge("p1")
+        arena.until_ready(1, "p1")
+        begun = len(arena.front.answered)
+        end(arena, "operator-1")
+
+        def refused(client: str) -> bool:
+            # The API server remembers for some seconds that a token was good.
+            arena.front.cut()
+            time.sleep(0.5)
+            return answered(arena, begun, client, HTTPStatus.UNAUTHORIZED)
+
+        with arena.kubelet(arena.operator):
+            for client in (OPERATOR, KOPF):
+                arena.until(partial(refused, client), f"{client} is refused")
+            arena.edge()
+            new = token.with_suffix(".new")
+            new.write_text(bound_token(arena, "operator-2"))
+            new.rename(token)
+            arena.until_ready(2)
+        end(arena, "operator-2")
+    finally:
+        config.write_text(before)
+        arena.operator.kill()
+
+
+def bound_token(arena: Arena, pod: str) -> str:
+    document = agent_pod("node-a")
+    document["metadata"]["name"] = pod
+    document["spec"]["serviceAccountName"] = OPERATOR_ACCOUNT
+    arena.cluster.create([document])
+    return arena.cluster.token_for(OPERATOR_ACCOUNT, SYSTEM, pod)
+
+
+def end(arena: Arena, pod: str) -> None:
+    now = ["--force", "--grace-period=0"]
+    arena.cluster.kubectl("delete", "pod", "-n", SYSTEM, pod, *now)
