@@ -52,7 +52,7 @@ from xdpredirect.settings import Settings, this_pod
 
 STALE_SECONDS = 240.0
 """A watch is silent for 90 seconds at most before it is opened anew, a loop turns every 5."""
-REST = 0.5
+REST = 0.25
 """Seconds between two looks at what a busy fleet reports."""
 GARBAGE = (20_000, 20, 20)
 """Thresholds of Python's collector: a burst of documents is no garbage, and to look through the
