@@ -46,7 +46,8 @@ class Pace:
     it sends a bookmark each minute, so a silence of `silence_seconds` is a dead connection. A
     watch that ended in order goes on where it was, and is listed anew every `relist_after`th time.
     After an event that had to be waited for, `rest_seconds` go by before the next one is read: what
-    has come until then is read at once, which takes half of what waking up for each takes.
+    has come until then is read at once, which takes half of what waking up for each takes. Trouble
+    is over once a watch has gone well for `calm_seconds`, or ended in order.
     """
 
     watch_seconds: int = 240
@@ -55,6 +56,7 @@ class Pace:
     rest_seconds: float = 0.0
     first_backoff: float = 0.5
     longest_backoff: float = 30.0
+    calm_seconds: float = 2.0
     chance: Callable[[], float] = random.random
     monotonic: Callable[[], float] = time.monotonic
 
@@ -124,13 +126,13 @@ class Reflector(threading.Thread):
                 self._stream = stream
             if self._stopped.is_set():
                 return version
-            asked = self._pace.monotonic()
+            opened = asked = self._pace.monotonic()
             for event in stream:
                 silent = False
                 waited = self._pace.monotonic() - asked > _BUFFERED_SECONDS
                 version = self._event(event) or version
                 self._alive()
-                self._calm()
+                self._calm(opened)
                 if waited:
                     self._stopped.wait(self._pace.rest_seconds)
                 asked = self._pace.monotonic()
@@ -141,6 +143,7 @@ class Reflector(threading.Thread):
         if silent and not self._stopped.is_set():
             # Nothing at all, not even a bookmark: a proxy that ends every answer looks like this.
             raise ApiError(0, "Unreachable", "the watch ended before it said anything")
+        self._backoff.reset()
         return version
 
     def _event(self, event: Document) -> str:
@@ -161,9 +164,11 @@ class Reflector(threading.Thread):
     def _alive(self) -> None:
         self.heard = self._pace.monotonic()
 
-    def _calm(self) -> None:
-        """Something arrived through a watch: the trouble, if there was any, is over."""
-        self._backoff.reset()
+    def _calm(self, opened: float) -> None:
+        """Something arrived through a watch. A server that ends each of them after its first event
+        is still in trouble."""
+        if self._pace.monotonic() - opened >= self._pace.calm_seconds:
+            self._backoff.reset()
         if self._told is not None:
             log.info("%s: the API server answers again", self.name)
             self._told = None

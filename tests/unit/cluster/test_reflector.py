@@ -156,6 +156,24 @@ def test_a_refused_list_is_tried_again(status: int) -> None:
         assert len(server.requests) >= 3
 
 
+def test_a_server_that_ends_each_watch_after_an_event_is_asked_less_and_less() -> None:
+    pace = Pace(first_backoff=0.001, chance=lambda: 0.0)
+    ended = watch(event("MODIFIED", thing("a")), error_event(500, "InternalError"))
+    script = (*(listing(thing("a")), ended) * 4, listing(thing("a")), OPEN)
+    with following(*script, pace=pace) as (told, _, reflector):
+        told.take(9)
+        assert reflector._backoff._step == pytest.approx(0.001 * 2**3)
+
+
+def test_trouble_is_over_when_a_watch_goes_well() -> None:
+    pace = Pace(first_backoff=0.001, calm_seconds=0.0, chance=lambda: 0.0)
+    ended = watch(event("MODIFIED", thing("a")), error_event(500, "InternalError"))
+    script = (*(listing(thing("a")), ended) * 4, listing(thing("a")), OPEN)
+    with following(*script, pace=pace) as (told, _, reflector):
+        told.take(9)
+        assert reflector._backoff._step == pytest.approx(0.001)
+
+
 def test_a_silent_connection_is_given_up() -> None:
     pace = Pace(first_backoff=0.001, silence_seconds=0.2, chance=lambda: 0.0)
     script = (listing(thing("a")), silence, listing(), watch(bookmark(11), end="open"), listing())
