@@ -43,6 +43,10 @@ class Product:
         self.tag = tag
         self._helm("upgrade")
 
+    def verify(self) -> None:
+        """`helm test`; HelmError when a check of the chart fails."""
+        self.machines.helm("test", RELEASE, "--namespace", NAMESPACE, "--timeout=2m")
+
     def uninstall(self) -> None:
         """`helm uninstall`, and until every pod is gone."""
         self.machines.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout=4m")
@@ -83,6 +87,11 @@ class Product:
     def agents(self) -> dict[str, dict[str, Any]]:
         """The agents' pods by node, as the API server has them."""
         return {pod["spec"]["nodeName"]: pod for pod in self._list("-l", AGENTS)}
+
+    def agents_image(self) -> str:
+        """What the DaemonSet says; its pods follow."""
+        form = "jsonpath={.items[*].spec.template.spec.containers[0].image}"
+        return self.machines.kubectl("get", "daemonsets", "-n", NAMESPACE, "-l", AGENTS, "-o", form)
 
     def agents_ready(self, image: str = "") -> bool:
         """Whether there is one on each node, Ready, of that image (its reference) if given."""

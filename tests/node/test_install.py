@@ -25,6 +25,7 @@ def test_install_redirect_uninstall(product: Product, machine_cluster: Machines)
         product.wires(name).deliver([FRAME] * number, p1=number)
     described = machine_cluster.kubectl("describe", "xdpredirect", "edge")
     assert "running on 2 interfaces of 2 nodes" in described
+    product.verify()
 
     product.uninstall()
     for node in machine_cluster.nodes.values():
