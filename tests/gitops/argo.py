@@ -58,6 +58,13 @@ class Argo:
             # Ended with the cluster, and no residue of a test.
             self.cluster.companions.append(process)
 
+    def stop(self) -> None:
+        """Ends its processes and removes its settings; its kinds stay."""
+        for process in self.processes:
+            process.kill()
+        # After a failure an Application may hold it, and the failure is what counts.
+        self.cluster.try_kubectl(["delete", "namespace", NAMESPACE, "--timeout=60s"])
+
     def apply(self, documents: list[dict[str, Any]]) -> None:
         """Applies objects as soon as their kinds are served."""
         items = {"apiVersion": "v1", "kind": "List", "items": documents}

@@ -1,6 +1,6 @@
 """The page about GitOps tried: its commands run where its files name the repositories of the test.
 
-Called by `conftest.product`, for which it installs the product, by test_docs and test_flux.
+Called by `conftest.product`, for which it installs the product, and by tests.
 """
 
 import os
@@ -16,7 +16,7 @@ from tests.gitops.manifests import DOCS
 from tests.kernel.documents import Block, blocks
 
 PAGE = DOCS / "README.md"
-INSTALL, USE, FLUX = "argocd, once", "argocd", "flux"
+INSTALL, USE, REMOVE, FLUX = "argocd, once", "argocd", "argocd, last", "flux"
 
 
 class Page:

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.cluster.fleet import Fleet
 from tests.gitops.argo import Argo
 from tests.gitops.manifests import NETWORK
-from tests.gitops.page import FLUX, INSTALL, PAGE, USE, Page, file_of
+from tests.gitops.page import FLUX, INSTALL, PAGE, REMOVE, USE, Page, file_of
 from tests.gitops.repository import Repository
 from tests.kernel.documents import blocks
 
@@ -21,4 +21,4 @@ def test_commands_do_what_the_text_shows(
 
 def test_every_command_is_tried() -> None:
     wheres = [block.where for block in blocks(PAGE) if block.language == "console"]
-    assert set(wheres) == {INSTALL, USE, FLUX}
+    assert set(wheres) == {INSTALL, USE, REMOVE, FLUX}
