@@ -130,8 +130,7 @@ class Fleet:
         for node in self._selected.pop(name, set()):
             self._selecting[node].discard(name)
             self._due_nodes.add(node)
-        # Whoever keeps something of it learns that it is gone.
-        self._due_redirects.add(name)
+        self._due_redirects.add(name)  # for whoever keeps something of it
 
     def put_node(self, document: Document) -> None:
         """A Node, or its essence."""
