@@ -1,5 +1,6 @@
 """The hook that runs before `helm uninstall`: redirects go first, whoever is there to help."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -110,6 +111,23 @@ def test_a_node_that_cannot_detach_stops_it_in_time(
     assert "nothing else was removed" in ended.said
     assert {"XdpRedirect/edge", *LEFT} - set(remains(release)) == {"node/node-a"}, "it has let go"
     assert release.replicas() == 2
+
+
+def test_what_somebody_else_holds_is_named_and_the_next_run_goes_on(
+    release: Release, scene: Scene, hook: Hook
+) -> None:
+    merge = ("patch", "xdpredirect", "edge", "--type=merge", "-p")
+    ours = scene.get("edge")["metadata"]["finalizers"]
+    held = {"metadata": {"finalizers": [*ours, "example.com/hold"]}}
+    release.cluster.kubectl(*merge, json.dumps(held))
+    ended = hook.attend(scene, "--within", "12")
+    assert ended.code == 1
+    assert "edge: its nodes have let go, and it is held by example.com/hold" in ended.said
+    assert release.replicas() == 2
+    release.cluster.kubectl(*merge, json.dumps({"metadata": {"finalizers": None}}))
+    again = hook.attend(scene)
+    assert again.code == 0, again.said
+    assert remains(release) == []
 
 
 def test_with_no_redirect_and_no_operator(release: Release, hook: Hook) -> None:

@@ -18,7 +18,8 @@ from xdpredirect.cluster.resource import (
 from xdpredirect.controller.agents import LABEL, LABEL_VALUE
 from xdpredirect.controller.agents import NAME as AGENTS
 from xdpredirect.controller.lease import LEASE
-from xdpredirect.controller.plain import child, children, number, text
+from xdpredirect.controller.observed import FINALIZER
+from xdpredirect.controller.plain import child, children, number, text, texts
 from xdpredirect.controller.read_node import read_node_object
 from xdpredirect.controller.removal import (
     DeleteAgents,
@@ -95,8 +96,12 @@ def perform(api: Api, namespace: str, step: Step) -> None:
 
 def _words(redirect: Document) -> str:
     """What an object waits for that is being deleted; empty for another one."""
-    if "deletionTimestamp" not in child(redirect, "metadata"):
+    metadata = child(redirect, "metadata")
+    if "deletionTimestamp" not in metadata:
         return ""
+    others = [name for name in texts(metadata, "finalizers") if name != FINALIZER]
+    if others and FINALIZER not in texts(metadata, "finalizers"):
+        return f"its nodes have let go, and it is held by {', '.join(others)}"
     for item in children(child(redirect, "status"), "conditions"):
         if text(item, "type") == "Ready" and text(item, "reason") == "Deleting":
             return text(item, "message")
