@@ -112,7 +112,9 @@ class Fleet:
     def delete(self, *names: str) -> None:
         """`kubectl delete`, which returns when no node has anything of them attached."""
         if names:
-            self.cluster.kubectl("delete", "xdpredirect", *names, f"--timeout={WAIT_SECONDS}s")
+            argv = ["delete", "xdpredirect", *names, f"--timeout={WAIT_SECONDS}s"]
+            done = self.cluster.try_kubectl(argv)
+            assert done.returncode == 0, f"{done.stderr}\n{self.evidence(names[0])}"
 
     def evidence(self, name: str) -> str:
         """What the object says, and the ends of all logs."""
