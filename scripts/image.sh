@@ -17,6 +17,8 @@ REGISTRY_SECONDS=30
 KEPT_BUILDS=6
 STORAGE_MIB=10000
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-redirect-operator/images
+# What is mounted now; each storage has its own.
+state=/run/xdp-redirect-operator/images-$(printf '%s' "$cache" | sha256sum | cut -c1-8)
 begun=$SECONDS
 
 say() {
@@ -73,7 +75,7 @@ need_package() {
 
 # Its storage is ours alone: nothing of it shows in the machine's, and it may be thrown away.
 store() {
-	buildah --root "$cache/storage" --runroot /run/xdp-redirect-operator/images "$@"
+	buildah --root "$cache/storage" --runroot "$state" "$@"
 }
 
 # Of layers, most of builds that nobody asks for any more.
@@ -90,8 +92,8 @@ mirror() {
 }
 
 registry_answers() {
-	timeout "$REGISTRY_SECONDS" buildah --root "$cache/storage" \
-		--runroot /run/xdp-redirect-operator/images pull --quiet "$base" >/dev/null 2>&1
+	timeout "$REGISTRY_SECONDS" buildah --root "$cache/storage" --runroot "$state" \
+		pull --quiet "$base" >/dev/null 2>&1
 }
 
 has_local_base() {
@@ -142,7 +144,7 @@ build() {
 		builder=with_docker
 	else
 		need_package buildah
-		[ -z "${FRESH:-}" ] && [ "$(stored_mib)" -lt "$STORAGE_MIB" ] || rm -rf "$cache/storage"
+		[ -z "${FRESH:-}" ] && [ "$(stored_mib)" -lt "$STORAGE_MIB" ] || rm -rf "$cache/storage" "$state"
 		if has_local_base || ! registry_answers; then
 			from=$(mirror) base=$LOCAL_BASE snapshot=''
 			has_local_base || make_local_base "$from"

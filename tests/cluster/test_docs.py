@@ -27,11 +27,13 @@ KINDS = (
     "poddisruptionbudgets",
     "configmaps",
 )
-# Those about Argo CD and Flux are tried by tests/gitops.
+# Those about Argo CD and Flux are tried by tests/gitops, that about images by tests/image.
 PAGES = [
     path
     for path in documents()
-    if path.parent.name != "gitops" and any(block.where for block in blocks(path))
+    if path.parent.name != "gitops"
+    and path.name != "image.md"
+    and any(block.where for block in blocks(path))
 ]
 
 

@@ -35,9 +35,20 @@ class Archive:
 
     def entries(self) -> Iterator[tuple[int, tarfile.TarInfo]]:
         """What each layer holds: (number of the layer, entry), in order."""
+        for number, opened in self._opened():
+            yield from ((number, entry) for entry in opened)
+
+    def contents(self) -> Iterator[tuple[int, tuple[tarfile.TarInfo, bytes]]]:
+        """The same with what is in each file; empty for what is none."""
+        for number, opened in self._opened():
+            for entry in opened:
+                file = opened.extractfile(entry) if entry.isreg() else None
+                yield number, (entry, file.read() if file else b"")
+
+    def _opened(self) -> Iterator[tuple[int, tarfile.TarFile]]:
         for number, layer in enumerate(self._files()):
             with tarfile.open(fileobj=layer, mode="r|") as opened:
-                yield from ((number, entry) for entry in opened)
+                yield number, opened
 
     def unpack(self, root: Path) -> None:
         """All layers, one over the other; `root` is made."""
