@@ -1,0 +1,139 @@
+"""Clocks that are wrong by three quarters of an hour, each in its own way: of both replicas, and of
+the agents. Nothing that decides anything compares the clocks of two machines.
+
+The clock of the API server is right: only what is relative to it can matter to us.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.cluster.clock import skewed, sweep
+from tests.cluster.cluster import Cluster
+from tests.cluster.fleet import PLURAL, Fleet, redirect
+from tests.cluster.nodes import Nodes
+from tests.cluster.operator_process import Operator
+from tests.cluster.operator_scene import LEASE, NEVER, Scene
+from tests.cluster.test_operator import ZONE
+from tests.kernel.lab import Lab
+from tests.kernel.switch import udp
+
+AHEAD, BEHIND = "+45m", "-45m"
+RENEWALS = 3
+
+
+@pytest.fixture(autouse=True)
+def _swept() -> Iterator[None]:
+    yield
+    sweep()
+
+
+@pytest.fixture
+def impatient(installed: Cluster) -> Iterator[Scene]:
+    made = Scene(installed, silence="3")
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize("offset", [AHEAD, BEHIND])
+def test_the_bound_of_a_silent_node_is_counted_by_one_clock(impatient: Scene, offset: str) -> None:
+    scene = impatient
+    operator = Operator(scene.cluster, scene._lab, "operator-0", *scene._options)
+    operator.process = skewed(operator.process, offset)
+    scene.replicas.append(operator)
+    operator.process.start()
+    scene.nodes.add("op-a", "op-b", **{ZONE: "1"})
+    scene.apply("edge", {ZONE: "1"})
+    scene.until_told("op-a", "edge")
+    scene.nodes.reply("op-a")
+    scene.until_condition("edge", "Degraded", "True", "NodeUnreachable")
+    told = [node["name"] for node in scene.get("edge")["status"]["failingNodes"]]
+    assert told == ["op-b"], "who answered is not silent"
+    scene.delete("edge")
+    scene.until_told("op-a")
+    scene.nodes.reply("op-a")
+    scene.until(lambda: not scene.exists("edge"), "edge is gone")
+
+
+def test_replicas_and_agents_that_disagree_about_the_time(nodes: Nodes, lab: Lab) -> None:
+    options = ("--silence-seconds", NEVER)
+    fleet = Fleet(nodes, lab, "node-a", "node-b", options=options)
+    first, other = fleet.operator, Operator(fleet.cluster, lab, "replica", *options)
+    first.process, other.process = skewed(first.process, AHEAD), skewed(other.process, BEHIND)
+    for name, offset in (("node-a", BEHIND), ("node-b", AHEAD)):
+        node = fleet.stations[name].node
+        node.agent = skewed(node.agent, offset)
+    try:
+        with fleet:
+            disagree(fleet, other)
+    finally:
+        other.process.stop()
+
+
+def disagree(fleet: Fleet, other: Operator) -> None:
+    b, frames = fleet.stations["node-b"], [udp(7)] * 3
+    fleet.apply(redirect("edge", to="p1"))
+    fleet.wait_ready("edge")
+    assert ahead(lease(fleet)), "the leader's clock is wrong"
+    other.process.start()
+
+    # A node that has not answered holds a deletion, under either clock.
+    b.node.agent.freeze(True)
+    fleet.cluster.kubectl("delete", "xdpredirect", "edge", "--wait=false")
+    fleet.until(lambda: "node-b" in waits_for(fleet), "the first waits for node-b", "edge")
+    fleet.operator.process.kill()
+    fleet.until(lambda: holder(fleet).startswith("replica_"), "the other takes over", "edge")
+    fleet.operator.process.start()
+    renewed(fleet)
+    assert holder(fleet).startswith("replica_"), "its lease of 45 minutes ago is still good"
+    assert "node-b" in waits_for(fleet)
+    b.node.agent.freeze(False)
+    fleet.until(lambda: "edge" not in fleet.wire.names(PLURAL), "node-b lets go", "edge")
+    b.deliver(frames, stack=3)
+
+    fleet.apply(redirect("edge", to="p2"))
+    fleet.wait_ready("edge")
+    b.deliver(frames, p2=3)
+    other.process.kill()
+    fleet.until(lambda: holder(fleet).startswith("operator_"), "the first leads again", "edge")
+    fleet.apply(redirect("edge", to="p1"))
+    fleet.until(
+        lambda: fleet.condition("edge").get("observedGeneration") == 2, "it is acted on", "edge"
+    )
+    fleet.wait_ready("edge")
+    b.deliver(frames, p1=3)
+
+
+def waits_for(fleet: Fleet) -> str:
+    """What Ready says; for an object that is being deleted, which nodes hold it."""
+    return str(fleet.condition("edge").get("message", ""))
+
+
+def lease(fleet: Fleet) -> Mapping[str, Any]:
+    answer = fleet.wire.request("GET", LEASE)
+    return answer.body if answer.status == 200 else {"spec": {}, "metadata": {}}
+
+
+def holder(fleet: Fleet) -> str:
+    return str(lease(fleet)["spec"].get("holderIdentity", ""))
+
+
+def renewed(fleet: Fleet) -> None:
+    """Waits until whoever holds the lease has renewed it some times."""
+    for _ in range(RENEWALS):
+        version = lease(fleet)["metadata"].get("resourceVersion")
+        fleet.until(
+            lambda: lease(fleet)["metadata"].get("resourceVersion") != version,  # noqa: B023
+            "the lease is renewed",
+            "edge",
+        )
+
+
+def ahead(found: Mapping[str, Any]) -> bool:
+    """Whether a lease was renewed in the future."""
+    at = datetime.fromisoformat(found["spec"]["renewTime"].replace("Z", "+00:00"))
+    return (at - datetime.now(UTC)).total_seconds() > 60
