@@ -41,9 +41,12 @@ class Arena:
     def __init__(self, kwok: Kwok, directory: Path) -> None:
         self._kwok, self._directory = kwok, directory
         self.cluster = kwok.cluster
+        self._kubelets: list[threading.Thread] = []
+        self._over = threading.Event()
 
     def __enter__(self) -> "Arena":
         with ExitStack() as stack:
+            stack.callback(self._end_kubelets)
             self.front = stack.enter_context(Front(self.cluster, self._directory))
             lab = stack.enter_context(Lab())
             nodes = Nodes(self._kwok, lab)
@@ -161,21 +164,25 @@ class Arena:
     @contextmanager
     def kubelet(self, *processes: Process) -> Iterator[None]:
         """Starts each of them again when it ends, as kubelet does with a container."""
-        done = threading.Event()
+        done, idle = threading.Event(), threading.Event()
 
         def keep() -> None:
             while not done.wait(KUBELET_SECONDS):
                 for process in processes:
                     if process.pid is None:
                         process.start()
+            idle.set()
+            # What a thread has started is killed when it ends (see `Process.start`).
+            self._over.wait()
 
         thread = threading.Thread(target=keep, name="kubelet")
+        self._kubelets.append(thread)
         thread.start()
         try:
             yield
         finally:
             done.set()
-            thread.join()
+            idle.wait()
 
     @contextmanager
     def mended(self) -> Iterator[None]:
@@ -205,6 +212,11 @@ class Arena:
             else:
                 process.freeze(False)
         self.fleet.delete(*({*self.fleet.wire.names(PLURAL)} - {"steady"}))
+
+    def _end_kubelets(self) -> None:
+        self._over.set()
+        for thread in self._kubelets:
+            thread.join()
 
     def _remove_daemon_set(self) -> None:
         self.cluster.kubectl("delete", "daemonset", "-n", SYSTEM, "--all")
