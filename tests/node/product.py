@@ -88,11 +88,6 @@ class Product:
         """The agents' pods by node, as the API server has them."""
         return {pod["spec"]["nodeName"]: pod for pod in self._list("-l", AGENTS)}
 
-    def agents_image(self) -> str:
-        """What the DaemonSet says; its pods follow."""
-        form = "jsonpath={.items[*].spec.template.spec.containers[0].image}"
-        return self.machines.kubectl("get", "daemonsets", "-n", NAMESPACE, "-l", AGENTS, "-o", form)
-
     def agents_ready(self, image: str = "") -> bool:
         """Whether there is one on each node, Ready, of that image (its reference) if given."""
         found = self.agents()

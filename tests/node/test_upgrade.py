@@ -10,11 +10,11 @@ def test_an_upgrade_of_all_agents_loses_no_frame(redirecting: Product) -> None:
     with Traffic(redirecting, "p1") as traffic:
         redirecting.upgrade(tag)
         image = f"{redirecting.repository}:{tag}"
-        traffic.until(lambda: redirecting.agents_image() == image, "the operator has sent it")
-        # As docs/install.md says; it takes 40 seconds a node.
+        traffic.until(lambda: redirecting.agents_ready(image), "both agents run the new image")
+        # As docs/install.md says; an agent counts when it was ready for 40 seconds.
         name = "daemonset/xdp-redirect-agent"
         redirecting.machines.kubectl("rollout", "status", name, "-n", NAMESPACE)
-        assert redirecting.agents_ready(image), redirecting.evidence()
+        traffic.drain()
     after = {pod["metadata"]["uid"] for pod in redirecting.agents().values()}
     assert not before & after
     redirecting.wait_ready("edge")
