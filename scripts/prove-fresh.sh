@@ -50,6 +50,9 @@ finish() {
 	exit "$rc"
 }
 trap finish EXIT
+# Otherwise what ended well last would be the result.
+trap 'exit 130' INT
+trap 'exit 143' TERM
 mount --make-rprivate /
 
 step() {
