@@ -31,6 +31,7 @@ from xdpredirect.errors import ApiError
 
 GROUP = "xdpredirect.io"
 LOOK_SECONDS = 1.0
+AGENTS_SECONDS = 45.0
 _UNPROCESSABLE = 422
 
 
@@ -51,8 +52,7 @@ def verify(api: Api, namespace: str) -> Iterator[Check]:
     yield _asked("operator", lambda: _operator(api, namespace))
     yield _asked("a right object", lambda: judge_right(_answer(api, sample(priority=500))))
     yield _asked("a wrong object", lambda: judge_wrong(_answer(api, sample(priority=1001))))
-    agents = DAEMONSETS.within(namespace)
-    yield _asked("agents", lambda: judge_agents(api.get(agents, AGENTS)))
+    yield _asked("agents", lambda: _agents(api, namespace))
 
 
 def _asked(name: str, ask: Callable[[], Check]) -> Check:
@@ -77,6 +77,14 @@ def _operator(api: Api, namespace: str) -> Check:
         time.sleep(LOOK_SECONDS)
         now = api.get(leases, LEASE)
     return judge_lease(first, now)
+
+
+def _agents(api: Api, namespace: str) -> Check:
+    """An agent that has just started is ready when kubelet looks the next time."""
+    agents, until = DAEMONSETS.within(namespace), time.monotonic() + AGENTS_SECONDS
+    while (found := judge_agents(api.get(agents, AGENTS))).problem and time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)
+    return found
 
 
 def _answer(api: Api, document: Document) -> ApiError | None:
