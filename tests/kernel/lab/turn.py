@@ -6,6 +6,7 @@ checkouts.
 
 import contextlib
 import fcntl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +16,26 @@ LOCK = Path("/run/xdpredirect-lab.lock")
 QUEUE = Path("/run/xdpredirect-lab.queue")
 
 
+_mine = threading.Lock()
+
+
 @contextlib.contextmanager
 def turn() -> Iterator[None]:
-    """Waits for it, in order; the end of `with`, or of the process, gives it up."""
+    """Waits for it, in order; the end of `with`, or of the process, gives it up. Who has it already,
+    by a fixture of a whole module, need not wait: for itself that would be for ever.
+    """
+    if not _mine.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _turn():
+            yield
+    finally:
+        _mine.release()
+
+
+@contextlib.contextmanager
+def _turn() -> Iterator[None]:
     with LOCK.open("w") as lock:
         with QUEUE.open("w") as queue:
             fcntl.flock(queue, fcntl.LOCK_EX)
