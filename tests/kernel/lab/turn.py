@@ -21,8 +21,8 @@ _mine = threading.Lock()
 
 @contextlib.contextmanager
 def turn() -> Iterator[None]:
-    """Waits for it, in order; the end of `with`, or of the process, gives it up. Who has it already,
-    by a fixture of a whole module, need not wait: for itself that would be for ever.
+    """Waits for it, in order; the end of `with`, or of the process, gives it up. Who has it
+    already, by a fixture of a whole module, need not wait: for itself that would be for ever.
     """
     if not _mine.acquire(blocking=False):
         yield
