@@ -1,4 +1,4 @@
-"""Looks for what of the product is left in a cluster, and takes one thing of it away.
+"""Looks for what of the product is left in a cluster.
 
 Called by `uninstall`, in each of its rounds. A kind that is not there any more has no objects.
 """
@@ -21,15 +21,7 @@ from xdpredirect.controller.lease import LEASE
 from xdpredirect.controller.observed import FINALIZER
 from xdpredirect.controller.plain import child, children, number, text, texts
 from xdpredirect.controller.read_node import read_node_object
-from xdpredirect.controller.removal import (
-    DeleteAgents,
-    DeleteNodeObject,
-    DeleteRedirect,
-    Remains,
-    Step,
-    StopOperators,
-    UnlabelNode,
-)
+from xdpredirect.controller.removal import Remains
 from xdpredirect.errors import ApiError
 
 OPERATOR = "xdp-redirect-operator"
@@ -76,22 +68,6 @@ class Observer:
     def _holder(self) -> str:
         lease = self.api.get(LEASES.within(self.namespace), LEASE)
         return text(child(lease or {}, "spec"), "holderIdentity")
-
-
-def perform(api: Api, namespace: str, step: Step) -> None:
-    """Take one thing away; what is gone already is as it should be. Raises ApiError."""
-    match step:
-        case DeleteRedirect(name=name):
-            api.delete(REDIRECTS, name)
-        case StopOperators():
-            within = DEPLOYMENTS.within(namespace)
-            api.merge_patch(within, OPERATOR, {"spec": {"replicas": 0}}, subresource="scale")
-        case DeleteAgents():
-            api.delete(DAEMONSETS.within(namespace), AGENTS)
-        case UnlabelNode(name=name):
-            api.merge_patch(NODES, name, {"metadata": {"labels": {LABEL: None}}})
-        case DeleteNodeObject(name=name):
-            api.delete(NODE_OBJECTS, name)
 
 
 def _words(redirect: Document) -> str:

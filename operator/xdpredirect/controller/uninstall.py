@@ -20,8 +20,9 @@ from xdpredirect.cluster.resource import LEASES
 from xdpredirect.controller.election import Election
 from xdpredirect.controller.lease import LEASE, PATIENCE
 from xdpredirect.controller.process import Leader
-from xdpredirect.controller.remains import Observer, perform
+from xdpredirect.controller.remains import Observer
 from xdpredirect.controller.removal import Remains, advice, steps, waiting
+from xdpredirect.controller.remove import perform
 from xdpredirect.errors import ApiError, XdpRedirectError
 from xdpredirect.settings import Settings, this_pod
 
@@ -49,7 +50,8 @@ def _remove(observer: Observer, candidate: "Candidate", deadline: float) -> tupl
     told, remains, refused = "", Remains(), ""
     while time.monotonic() < deadline:
         try:
-            remains = observer.look(candidate.leads())
+            candidate.run()
+            remains = observer.look(candidate.leads)
             silent = silent or remains.silent
             candidate.stand_in(remains.attached)
             if remains.nothing:
@@ -79,20 +81,30 @@ class Candidate:
     _impatient: Api | None = None
     _identity: str = ""
 
+    @property
     def leads(self) -> bool:
-        """Whether no operator acts from now on. A lost election is followed by the next one."""
-        if self._election is None or self._election.lost.is_set():
-            self._end_leader()
-            self._run()
-        assert self._election is not None
-        return self._election.leads()
+        """Whether no operator acts from now on."""
+        return self._election is not None and self._election.leads()
+
+    def run(self) -> None:
+        """Stand for election; for the next one where one was lost."""
+        if self._election is not None and not self._election.lost.is_set():
+            return
+        self._end_leader()
+        if self._impatient is None:
+            self._impatient = Api(self.api.access, self.api.user_agent, PATIENCE)
+        name = this_pod() or socket.gethostname()
+        self._identity = f"{name}_{random.randrange(1 << 32):08x}"
+        leases = LEASES.within(self.settings.namespace)
+        self._election = Election(self._impatient, leases, LEASE, self._identity)
+        self._election.start()
 
     def stand_in(self, wanted: bool) -> None:
         """Be the operator if nobody else is, or no longer. Without agents: theirs are there, or
         they are not to come back."""
         if not wanted:
             self._end_leader()
-        elif self._leader is None and self._election is not None and self._election.leads():
+        elif self._leader is None and self._election is not None and self.leads:
             log.info("no operator runs; this process stands in for it")
             leader = Leader(self.settings, self.api, self._election, self._identity)
             self._over = threading.Event()
@@ -114,15 +126,6 @@ class Candidate:
             self.withdraw()
         if self._impatient is not None:
             self._impatient.close()
-
-    def _run(self) -> None:
-        if self._impatient is None:
-            self._impatient = Api(self.api.access, self.api.user_agent, PATIENCE)
-        name = this_pod() or socket.gethostname()
-        self._identity = f"{name}_{random.randrange(1 << 32):08x}"
-        leases = LEASES.within(self.settings.namespace)
-        self._election = Election(self._impatient, leases, LEASE, self._identity)
-        self._election.start()
 
     def _end_leader(self) -> None:
         if self._leader is not None:
