@@ -13,6 +13,7 @@ from tests.cluster.nodes import Nodes
 from tests.cluster.waiting import PATIENCE_SECONDS, until
 from tests.cluster.wire import GROUP, Answer, Wire
 from tests.kernel.lab import Lab, Port
+from tests.kernel.lab.wires import NICS
 from tests.kernel.loaded import CACHE
 from tests.kernel.switch import udp
 from tests.spec.frames import HOST4
@@ -21,7 +22,6 @@ from xdpredirect.api.node import address_sets_of, features_of
 from xdpredirect.kernel.host import observe_host
 
 FRAME = udp(7)
-NICS = ("in", "p1", "p2")
 PLURAL = "xdpredirectnodes"
 
 

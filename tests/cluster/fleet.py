@@ -6,7 +6,6 @@ with Fleet(nodes, lab, "node-a", "node-b") as fleet:
     fleet.stations["node-a"].deliver([frame] * 9, p1=9)
 """
 
-import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,40 +16,23 @@ from tests.cluster.nodes import NamespaceNode, Nodes
 from tests.cluster.operator_process import Operator
 from tests.cluster.waiting import until
 from tests.cluster.wire import GROUP, Wire
-from tests.kernel.lab import Lab, Port
+from tests.kernel.lab import Lab
+from tests.kernel.lab.wires import Wires, wire
 from tests.kernel.loaded import CACHE
 
-NICS = ("in", "p1", "p2")
 PLURAL = "xdpredirects"
 WAIT_SECONDS = 90
 
 
 @dataclass(frozen=True, slots=True)
-class Station:
-    """A node with NICs `in`, `p1`, `p2`; `far` are the other ends, on a host of its own."""
+class Station(Wires):
+    """A node with its NICs."""
 
     node: NamespaceNode
-    near: Mapping[str, Port]
-    far: Mapping[str, Port]
 
-    def deliver(self, frames: Sequence[bytes], /, **expected: int) -> None:
-        """Sends into `in` and waits until exactly `expected` came out, and nothing anywhere else.
-
-        Keys are NICs, and "stack" for what the node's own network stack got.
-        """
-        with contextlib.ExitStack() as stack:
-            counters = {name: stack.enter_context(far.counter()) for name, far in self.far.items()}
-            counters["stack"] = stack.enter_context(self.near["in"].counter())
-            self.far["in"].send(frames)
-            for name, counter in counters.items():
-                counter.wait(expected.get(name, 0))
-            found = {name: len(counter.settled()) for name, counter in counters.items()}
-        assert {name: n for name, n in found.items() if n} == expected, self.node.agent.tail()
-
-    def attached(self) -> list[str]:
-        """NICs that have an XDP program."""
-        links = json.loads(self.node.host.ip("-j", "-d", "link", "show"))
-        return [link["ifname"] for link in links if "prog" in link.get("xdp", {})]
+    def evidence(self) -> str:
+        """The end of its agent's log."""
+        return self.node.agent.tail()
 
 
 class Fleet:
@@ -136,16 +118,11 @@ class Fleet:
 
 def station(node: NamespaceNode, lab: Lab) -> Station:
     """Gives a node its NICs."""
-    far = f"far-{node.name}"
-    wires = {nic: lab.veth((node.name, nic), (far, nic)) for nic in NICS}
+    made = wire(lab, node.name)
     # Compiled programs are addressed by content: tests share them.
     CACHE.mkdir(mode=0o700, exist_ok=True)
     (node.host.state_dir / "cache").symlink_to(CACHE)
-    return Station(
-        node=node,
-        near={nic: ends[0] for nic, ends in wires.items()},
-        far={nic: ends[1] for nic, ends in wires.items()},
-    )
+    return Station(near=made.near, far=made.far, node=node)
 
 
 def redirect(name: str, to: str, **spec: Any) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from types import TracebackType
 
 from tests.cluster.binaries.families import path
 from tests.cluster.cluster import Cluster
-from tests.cluster.fleet import NICS, Station, station
+from tests.cluster.fleet import Station, station
 from tests.cluster.installed import install
 from tests.cluster.kwok import Kwok
 from tests.cluster.nodes import Nodes
 from tests.cluster.operator_process import Operator
 from tests.kernel.lab import Lab
+from tests.kernel.lab.wires import NICS
 
 NAMES = ("node-1", "node-2", "node-3")
 

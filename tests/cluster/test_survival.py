@@ -39,6 +39,11 @@ def renewals(fleet: Fleet, since: int) -> int:
     return sum(about_a_lease(event) for event in writes(fleet, since))
 
 
+def told_in_events(fleet: Fleet) -> str:
+    uid = fleet.object("edge")["metadata"]["uid"]
+    return fleet.cluster.kubectl("get", "events", f"--field-selector=involvedObject.uid={uid}")
+
+
 def words(event: Mapping[str, Any]) -> str:
     target = event["objectRef"]
     resource = "/".join(filter(None, (target["resource"], target.get("subresource"))))
@@ -150,6 +155,8 @@ def test_an_operator_that_comes_back_writes_nothing(nodes: Nodes, lab: Lab) -> N
     with Fleet(nodes, lab, "node-a", "node-b") as fleet:
         fleet.apply(redirect("edge", to="p1"))
         fleet.wait_ready("edge")
+        # The event follows the status: it may be on its way when the operator dies.
+        until(lambda: "Redirecting" in told_in_events(fleet), "what became of it is told")
         fleet.operator.process.kill()
         begun = so_far(fleet)
         fleet.operator.process.start()

@@ -16,10 +16,10 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.waiting import until
 from tests.kernel.lab import netns
 from tests.kernel.lab.host import pinned_in
+from tests.kernel.lab.wires import Wires, wire
 from tests.node import cgroups, configuration, init, processes
 from tests.node.configuration import DIRECTORY, Plan
 from tests.node.daemon import Daemon, await_child
-from tests.node.wires import Wires, wire
 
 STORAGE_ROOT = cache() / "nodes"
 # Where Debian has runc, mount and what else the programs of a node call.

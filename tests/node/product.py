@@ -10,8 +10,8 @@ from typing import Any
 from tests.cluster.cluster import ROOT
 from tests.cluster.waiting import until
 from tests.image.build import Images
+from tests.kernel.lab.wires import Wires
 from tests.node.machines import Machines
-from tests.node.wires import Wires
 
 CHART = ROOT / "charts" / "xdp-redirect"
 RELEASE, NAMESPACE = "xdp-redirect", "xdp-redirect-system"

@@ -1,6 +1,6 @@
 """The NICs of a node and what is at their other ends: a host that sends and counts frames.
 
-Made by `machine` at every boot, under the same names.
+Made for the nodes of tests/cluster, and at every boot for those of tests/node.
 """
 
 import contextlib
@@ -8,7 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.kernel.lab import Lab, Port
+from tests.kernel.lab.port import Port
+from tests.kernel.lab.topology import Lab
 
 NICS = ("in", "p1", "p2")
 
@@ -32,13 +33,17 @@ class Wires:
             for name, counter in counters.items():
                 counter.wait(expected.get(name, 0))
             found = {name: len(counter.settled()) for name, counter in counters.items()}
-        assert {name: n for name, n in found.items() if n} == expected
+        assert {name: n for name, n in found.items() if n} == expected, self.evidence()
 
     def attached(self) -> list[str]:
         """NICs that have an XDP program, as the kernel tells."""
         host = next(iter(self.near.values())).host
         links = json.loads(host.ip("-j", "-d", "link", "show"))
         return [link["ifname"] for link in links if "prog" in link.get("xdp", {})]
+
+    def evidence(self) -> str:
+        """What else there is to say when frames go astray."""
+        return ""
 
 
 def wire(lab: Lab, node: str) -> Wires:
