@@ -47,7 +47,7 @@ class Settings:
     """Of the operator: its lease and the agents' DaemonSet are there."""
 
     probes: str = ":8080"
-    """Where the operator answers /healthz and /readyz: address and port."""
+    """Where the operator answers /healthz, /readyz and /metrics: address and port."""
 
     silence_seconds: float = 60.0
     """A node that leaves a change unanswered for so long holds up neither Ready nor a deletion."""
@@ -57,6 +57,9 @@ class Settings:
 
     resync_seconds: float = 30.0
     """The agent looks at everything this often even when nothing was announced."""
+
+    metrics: str = ""
+    """Where the agent serves /metrics: address and port; empty: nowhere."""
 
     log: str = "text"
     """Log format: `text` or `json`, one line a record, to standard error."""
@@ -98,7 +101,7 @@ OPTIONS = (
     Option("node", "--node", "NAME", "none", "follow the cluster's object of this node instead"),
     Option("kubeconfig", "--kubeconfig", "FILE", "in-cluster", "how to reach the API server"),
     Option("namespace", "--namespace", "NAME", "xdp-redirect-system", "lease and agents are there"),
-    Option("probes", "--probes", "ADDRESS:PORT", ":8080", "where /healthz and /readyz answer"),
+    Option("probes", "--probes", "ADDRESS:PORT", ":8080", "/healthz, /readyz, /metrics answer"),
     Option(
         "silence_seconds",
         "--silence-seconds",
@@ -108,6 +111,7 @@ OPTIONS = (
     ),
     Option("agents", "--agents", "FILE", "none", "what the DaemonSet of the agents is to be"),
     Option("resync_seconds", "--resync-seconds", "SECONDS", "30", "agent: look at all this often"),
+    Option("metrics", "--metrics", "ADDRESS:PORT", "none", "agent: where /metrics answers"),
     Option("log", "--log", "text|json", "text", "format of the log on standard error"),
 )
 
@@ -188,6 +192,12 @@ def _address(text: str) -> str:
     return f"{host}:{port}"
 
 
+def _metrics(text: str) -> str:
+    """A port alone is for this machine: the agent is on the host's network, where an address that
+    nobody gave would mean all of them."""
+    return _address(f"127.0.0.1:{text}" if text.isdigit() else text)
+
+
 def _seconds(text: str) -> float:
     try:
         value = float(text)
@@ -221,5 +231,6 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "silence_seconds": _seconds,
     "agents": _path,
     "resync_seconds": _seconds,
+    "metrics": _metrics,
     "log": _one_of("text", "json"),
 }

@@ -10,12 +10,13 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Protocol
 
 from xdpredirect.agent.machine import MachineAgent
 from xdpredirect.agent.outcome import Outcome
+from xdpredirect.agent.passes import Passes
 from xdpredirect.agent.report import Report
 from xdpredirect.errors import XdpRedirectError
 from xdpredirect.kernel.inotify import DirectoryWatch
@@ -97,8 +98,9 @@ def run_agent(settings: Settings) -> int:
 
 
 def _follow(settings: Settings, source: Source) -> int:
-    agent = MachineAgent(settings)
+    agent, passes = MachineAgent(settings), Passes()
     with (
+        _metrics(settings, agent, passes),
         LinkWatch() as links,
         _stop_signal() as stop,
         selectors.DefaultSelector() as waiting,
@@ -106,7 +108,7 @@ def _follow(settings: Settings, source: Source) -> int:
         for descriptor in (*links.filenos(), source.fileno(), stop.fileno()):
             waiting.register(descriptor, selectors.EVENT_READ)
         while True:
-            _pass(agent, settings, source)
+            _pass(agent, settings, source, passes)
             if ended := source.ended():
                 # Deaf or mute it would look healthy for ever; who keeps the agent starts it anew.
                 log.critical("%s has ended by a defect, see above; so does the agent", ended)
@@ -133,8 +135,20 @@ def _settle(
             return
 
 
-def _pass(agent: MachineAgent, settings: Settings, source: Source) -> None:
+def _metrics(
+    settings: Settings, agent: MachineAgent, passes: Passes
+) -> AbstractContextManager[object]:
+    if not settings.metrics:
+        return nullcontext()
+    from xdpredirect.agent.exporter import serving  # noqa: PLC0415 - costs memory; most need it not
+
+    log.info("metrics on http://%s/metrics", settings.metrics)
+    return serving(settings.metrics, passes, agent.compiler.spent)
+
+
+def _pass(agent: MachineAgent, settings: Settings, source: Source, passes: Passes) -> None:
     """One pass; what fails is logged and tried again at the next change or resync."""
+    began = time.monotonic()
     try:
         if not source.take():
             return
@@ -144,8 +158,10 @@ def _pass(agent: MachineAgent, settings: Settings, source: Source) -> None:
     except (XdpRedirectError, OSError) as error:
         words = f"{settings.state_dir}: {error}" if isinstance(error, OSError) else str(error)
         log.error("%s", words)
+        passes.broken(time.monotonic() - began)
         source.failed(words)
         return
+    passes.done(outcome, time.monotonic() - began, time.time())
     source.report(outcome)
     for action in outcome.actions:
         log.info("%s", action)

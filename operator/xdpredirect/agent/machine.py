@@ -59,7 +59,7 @@ class MachineAgent:
         self._pins = Pins(settings.bpffs)
         files = {path.name: path.read_text() for path in data_dir("bpf").glob("*.[ch]")}
         self._sources = sources_digest(files)
-        compiler = Compiler(settings.compiler_python, settings.state_dir / "cache")
+        self.compiler = compiler = Compiler(settings.compiler_python, settings.state_dir / "cache")
         self._monitor = Monitor(self._pins, settings.state_dir, compiler, files)
         self._actor = Actor(
             pins=self._pins,

@@ -13,7 +13,7 @@ from xdpredirect.settings import Settings
 
 
 @click.command(epilog=EXIT_CODES)
-@settings_options("files", "node", "kubeconfig", "resync_seconds", *GENERAL)
+@settings_options("files", "node", "kubeconfig", "resync_seconds", "metrics", *GENERAL)
 @click.pass_obj
 def agent(runtime: Runtime, /, settings: Settings) -> int:
     """Keep the kernel as a directory of objects, or the cluster, says.

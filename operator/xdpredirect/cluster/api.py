@@ -64,6 +64,7 @@ class Api:
     def __init__(self, access: Access, user_agent: str, patience: float = math.inf) -> None:
         self.access, self.user_agent = access, user_agent
         self._transport = Transport(access, user_agent, patience)
+        self.requests = self._transport.requests
 
     @classmethod
     def connect(cls, kubeconfig: Path | None, user_agent: str) -> "Api":

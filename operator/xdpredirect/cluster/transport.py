@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 from xdpredirect.cluster.access import Access
 from xdpredirect.cluster.body import encoded
 from xdpredirect.cluster.credentials import Stamp, TokenFile, stamp, tls_context
+from xdpredirect.cluster.requests import RequestCount
 from xdpredirect.cluster.resource import Document
 from xdpredirect.errors import ApiError, InvalidInput
 
@@ -63,7 +64,7 @@ class Transport:
 
     def __init__(self, access: Access, user_agent: str, patience: float = math.inf) -> None:
         self._access, self._patience = access, patience
-        self._user_agent = user_agent
+        self._user_agent, self.requests = user_agent, RequestCount()
         self._token = TokenFile(access.token_file) if access.token_file else None
         self._prefix = urlsplit(access.server).path
         self._stamps = self._certificate_stamps()
@@ -99,7 +100,9 @@ class Transport:
                 preload_content=False,
             )
         except (HTTPError, OSError, ValueError) as error:
+            self.requests.add(0)
             raise unreachable(error) from error
+        self.requests.add(response.status)
         if 200 <= response.status < 300:
             return response
         after = response.headers.get("Retry-After", "")

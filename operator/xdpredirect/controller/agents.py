@@ -41,14 +41,15 @@ _KINDS: dict[str, type] = {
     "updateStrategy": dict,
     "podAnnotations": dict,
     "env": list,
+    "metricsPort": int,
 }
-_WORDS: dict[type, str] = {str: "a text", list: "a list", dict: "a mapping"}
+_WORDS: dict[type, str] = {str: "a text", list: "a list", dict: "a mapping", int: "a number"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agents:
     """What the file says; each field as Kubernetes names and means it. An agent is wanted wherever
-    an object is, so by default it tolerates everything and goes last."""
+    an object is, so by default it tolerates everything and goes last. `metrics_port` 0: none."""
 
     image: str
     image_pull_policy: str = "IfNotPresent"
@@ -69,6 +70,7 @@ class Agents:
     )
     pod_annotations: Mapping[str, object] = field(default_factory=dict)
     env: tuple[object, ...] = ()
+    metrics_port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,8 @@ def read_agents(value: object) -> Agents:
             problems.append(f"{name}: must be {_WORDS[kind]}")
     if not value.get("image"):
         problems.append("image: is missing; write the image that the agents' pods run")
+    if not problems and not 0 <= value.get("metricsPort", 0) <= 65535:
+        problems.append("metricsPort: is no port; write 1 to 65535, or 0 for no metrics")
     if problems:
         raise InvalidInput(tuple(problems))
     given = {_snake(name): _frozen(item) for name, item in value.items()}
@@ -158,13 +162,15 @@ def _container(agents: Agents) -> Document:
         for name, (path, _, only_read) in _HOST_PATHS.items()
     ]
     node_name = {"fieldRef": {"fieldPath": "spec.nodeName"}}
+    args, env, ports = _metrics(agents.metrics_port)
     return {
         "name": "agent",
         "image": agents.image,
         "imagePullPolicy": agents.image_pull_policy,
         "command": ["xdpredirect"],
-        "args": ["agent", "--log", "json"],
-        "env": [{"name": "XDPREDIRECT_NODE", "valueFrom": node_name}, *agents.env],
+        "args": ["agent", "--log", "json", *args],
+        "env": [{"name": "XDPREDIRECT_NODE", "valueFrom": node_name}, *env, *agents.env],
+        **ports,
         "resources": dict(agents.resources),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -183,6 +189,18 @@ def _container(agents: Agents) -> Document:
             *({"name": name, "mountPath": path} for name, path in _POD_PATHS.items()),
         ],
     }
+
+
+def _metrics(port: int) -> tuple[list[object], list[object], Document]:
+    """Arguments, variables and ports. On the node's address alone, not on every one of the host."""
+    if not port:
+        return [], [], {}
+    address = {"fieldRef": {"fieldPath": "status.podIP"}}
+    return (
+        ["--metrics", f"$(POD_IP):{port}"],
+        [{"name": "POD_IP", "valueFrom": address}],
+        {"ports": [{"name": "metrics", "containerPort": port, "protocol": "TCP"}]},
+    )
 
 
 def _snake(name: str) -> str:

@@ -29,6 +29,7 @@ from xdpredirect.controller.order import chains, key_of, phases
 from xdpredirect.controller.pending import Pending
 from xdpredirect.controller.plan import plan
 from xdpredirect.controller.relist import Relist
+from xdpredirect.controller.writes import Writes, conflict
 from xdpredirect.errors import ApiError, XdpRedirectError
 
 log = logging.getLogger("xdpredirect.controller")
@@ -64,7 +65,7 @@ class Result:
 
 class Loop(threading.Thread):
     """A daemon thread. `alive_at` is the monotonic time of its last round; `passes` counts the
-    rounds that had everything they needed."""
+    rounds that had everything they needed, `writes` what was written."""
 
     def __init__(
         self, fleet: Fleet, inbox: Inbox, actor: Actor, feed: RedirectFeed, pace: Pace | None = None
@@ -82,7 +83,7 @@ class Loop(threading.Thread):
         self._relist = Relist(feed, self._pace.listing, backoff)
         self._backlog: dict[str, None] = {}
         self.alive_at = time.monotonic()
-        self.passes = 0
+        self.passes, self.writes = 0, Writes()
 
     @property
     def missed(self) -> int:
@@ -215,6 +216,7 @@ class Loop(threading.Thread):
         if result.left:
             self._pending.wait(kind, name, time.monotonic())
             return
+        self.writes.note(action, error)
         if error is None:
             about = self._about(action)
             self._pending.succeeded(kind, name)
@@ -225,7 +227,7 @@ class Loop(threading.Thread):
         asked = error.retry_after if isinstance(error, ApiError) else 0.0
         delay = self._pending.failed(kind, name, time.monotonic(), asked)
         # Somebody else wrote in between: the watch brings it, and the next plan knows it.
-        level = logging.DEBUG if _conflict(error) else logging.WARNING
+        level = logging.DEBUG if conflict(error) else logging.WARNING
         log.log(level, "%s: %s; again in %.1f s", action, error, delay, extra=about)
 
     def _about(self, action: Action) -> dict[str, object]:
@@ -242,7 +244,3 @@ class Loop(threading.Thread):
             return {"node": name}
         redirect = self._fleet.redirects.get(name)
         return {"object": name, "generation": redirect.generation} if redirect else {"object": name}
-
-
-def _conflict(error: XdpRedirectError) -> bool:
-    return isinstance(error, ApiError) and error.status == 409

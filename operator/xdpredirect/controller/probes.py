@@ -1,51 +1,33 @@
-"""/healthz and /readyz over HTTP, for kubelet. Made by `process`.
+"""/healthz, /readyz and /metrics over HTTP, for kubelet and Prometheus. Made by `process`.
 
 A server of its own: kopf's runs only while kopf does, and a replica that waits for the lease has to
 answer too.
 """
 
-import threading
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Mapping
+from functools import partial
 
-POLL_SECONDS = 0.1
+from xdpredirect.metrics.server import Answer, Page, PageServer
+
 Check = Callable[[], str]
 """Says what is wrong; an empty text means that nothing is."""
 
 
-class Probes(ThreadingHTTPServer):
-    """Serves `checks` by path from a thread of its own until `close`. Raises OSError when it cannot
-    listen on `host` and `port`; port 0 takes a free one."""
+class Probes(PageServer):
+    """Serves `checks` and `pages` by path. Raises OSError when it cannot listen."""
 
-    daemon_threads = True
-
-    def __init__(self, host: str, port: int, checks: dict[str, Check]) -> None:
-        super().__init__((host, port), _Handler)
-        self.checks = checks
-        self._thread = threading.Thread(
-            target=self.serve_forever, args=(POLL_SECONDS,), name="probes", daemon=True
-        )
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop to answer."""
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        checks: Mapping[str, Check],
+        pages: Mapping[str, Page] | None = None,
+    ) -> None:
+        tested = {path: partial(_verdict, check) for path, check in checks.items()}
+        super().__init__(host, port, {**tested, **(pages or {})}, "probes")
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: Probes
-    timeout = 5
-
-    def do_GET(self) -> None:
-        """200 and `ok`, 503 and what is wrong, or 404."""
-        check = self.server.checks.get(self.path)
-        wrong = check() if check else "unknown path"
-        self.send_response(404 if check is None else 503 if wrong else 200)
-        self.send_header("Content-Type", "text/plain; charset=utf-8")
-        self.end_headers()
-        self.wfile.write(f"{wrong or 'ok'}\n".encode())
-
-    def log_message(self, *_: object) -> None:
-        """Probes come every few seconds and tell nothing."""
+def _verdict(check: Check) -> Answer:
+    """200 and `ok`, or 503 and what is wrong."""
+    wrong = check()
+    return Answer(503 if wrong else 200, f"{wrong or 'ok'}\n".encode())

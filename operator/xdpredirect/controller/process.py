@@ -34,11 +34,13 @@ from xdpredirect.controller import handlers
 from xdpredirect.controller.act import Actor
 from xdpredirect.controller.agents import NAME, Agents, daemon_set, read_agents
 from xdpredirect.controller.election import Election
+from xdpredirect.controller.exporter import Exporter
 from xdpredirect.controller.fleet import Fleet
 from xdpredirect.controller.lease import LEASE, PATIENCE
 from xdpredirect.controller.loop import Loop
 from xdpredirect.controller.memory import Memory
 from xdpredirect.controller.observe import (
+    Change,
     DaemonSetSink,
     Inbox,
     NodeObjectSink,
@@ -48,6 +50,7 @@ from xdpredirect.controller.observe import (
 from xdpredirect.controller.probes import Probes
 from xdpredirect.controller.read_node import node_essence
 from xdpredirect.errors import InvalidInput
+from xdpredirect.metrics.server import listening
 from xdpredirect.settings import Settings, this_pod
 
 STALE_SECONDS = 240.0
@@ -72,9 +75,9 @@ def run_operator(settings: Settings) -> int:
     election = Election(impatient, LEASES.within(settings.namespace), LEASE, identity)
     agents = daemon_set(_read(settings.agents), settings.namespace) if settings.agents else None
     leader = Leader(settings, api, election, identity, agents)
-    host, _, port = settings.probes.rpartition(":")
     checks = {"/healthz": leader.ailment, "/readyz": leader.unready}
-    probes = Probes(host.strip("[]"), int(port), checks)
+    exporter = Exporter(leader, (api.requests, impatient.requests))
+    probes = Probes(*listening(settings.probes), checks, {"/metrics": exporter.page})
     stop = threading.Event()
     _end_at_signals(stop)
     election.start()
@@ -103,10 +106,11 @@ class Leader:
     agents: Document | None = None
     reflectors: list[Reflector] = field(default_factory=list)
     loop: Loop | None = None
+    inbox: Inbox = field(default_factory=Inbox)
 
     def lead(self, stop: threading.Event) -> None:
         """Watch, plan and act until `stop` is set or the lease is lost."""
-        inbox = Inbox()
+        inbox = self.inbox
         feed = RedirectFeed(inbox, self.api)
         nodes = Query(resource=NODES, essence=node_essence, page=100)
         objects = Query(resource=NODE_OBJECTS)
@@ -143,16 +147,26 @@ class Leader:
     def ailment(self) -> str:
         """What a new process would mend: a thread or a watch that went quiet."""
         now, old = time.monotonic(), []
+        if self.loop is not None and self.loop.missed > 1:
+            old.append("the watch of xdpredirects misses changes")
+        for name, at in self.heard().items():
+            if now - at > STALE_SECONDS:
+                old.append(f"{name}: nothing for {now - at:.0f} s")
+        return "; ".join(old)
+
+    def heard(self) -> dict[str, float]:
+        """The last sign of life of each thread and watch, in monotonic seconds."""
         heard = {"election": self.election.alive_at}
         heard |= {item.name: item.heard for item in self.reflectors}
-        if self.loop is not None:
-            heard["loop"] = self.loop.alive_at
-            if self.loop.missed > 1:
-                old.append("the watch of xdpredirects misses changes")
-        old += [
-            f"{n}: nothing for {now - t:.0f} s" for n, t in heard.items() if now - t > STALE_SECONDS
-        ]
-        return "; ".join(old)
+        return heard | ({"loop": self.loop.alive_at} if self.loop is not None else {})
+
+    def leads(self) -> bool:
+        """Whether this process acts."""
+        return self.election.leads()
+
+    def ask(self, question: Change) -> None:
+        """Let the loop's thread call this with the fleet."""
+        self.inbox.put(question, hurry=True)
 
     def unready(self) -> str:
         """Why this replica is of no use yet. One that waits for the lease is ready to take over."""

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from xdpredirect import conditions as kstatus
 from xdpredirect.api.node_size import stored_size
 from xdpredirect.conditions import Condition, shorten
+from xdpredirect.controller.counted import Cause
 from xdpredirect.controller.observed import Redirect
 from xdpredirect.controller.standing import Standing
-from xdpredirect.controller.tally import FAILING, Cause, Lost, Tally
+from xdpredirect.controller.tally import FAILING, Lost, Tally
 from xdpredirect.controller.verdict import verdict
 
 COUNT_LIMIT = 2**53 - 1

@@ -6,8 +6,8 @@ A change of one node costs what that node says, whatever the size of the fleet.
 from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
 
+from xdpredirect.controller.counted import Cause, Counted
 from xdpredirect.controller.observed import Report
 from xdpredirect.controller.standing import Part, Standing
 
@@ -22,14 +22,6 @@ class Change(Enum):
     STANDING = 2
 
 
-class Cause(NamedTuple):
-    """What losses of different nodes must share to be one."""
-
-    reason: str
-    errno: str
-    rule: str
-
-
 @dataclass(slots=True)
 class Lost:
     """Losses of one cause. `hints` counts the nodes that give each hint: they may differ while the
@@ -42,12 +34,14 @@ class Lost:
 
 class Tally:
     """Of one object. `standing`, `updated`, the counts and `losses` are sums over `parts`, which
-    are by node; `risks` has the nodes where frames are at risk."""
+    are by node; `risks` has the nodes where frames are at risk. `counted` are not sums over the
+    nodes of now: what a node that left had counted stays in it."""
 
     def __init__(self) -> None:
         self.parts: dict[str, Part] = {}
         self.risks: dict[str, Report] = {}
         self.losses: dict[Cause, Lost] = {}
+        self.counted = Counted()
         self.standing: Counter[Standing] = Counter()
         self.updated = 0
         self.native = self.generic = self.conflicted = 0
@@ -67,6 +61,7 @@ class Tally:
             if part.report is not None and part.report.risk:
                 self.risks[node] = part.report
             self._add(part, 1)
+        self._count(before, part)
         if before is not None and part is not None and part.differs_in_counters(before):
             return Change.COUNTERS
         return Change.STANDING
@@ -76,6 +71,14 @@ class Tally:
         if not any(self.standing[standing] for standing in standings):
             return []
         return sorted(name for name, part in self.parts.items() if part.standing in standings)
+
+    def _count(self, before: Part | None, part: Part | None) -> None:
+        old = before.report if before is not None else None
+        self.counted.add(old, part.report if part is not None else None)
+        for loss in old.losses if old is not None else ():
+            cause = Cause(loss.reason, loss.errno, loss.rule)
+            if cause not in self.losses and cause in self.counted.losses:
+                self.counted.forget(cause)
 
     def _add(self, part: Part, sign: int) -> None:
         self.standing[part.standing] += sign

@@ -13,8 +13,9 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from xdpredirect.data import data_dir
@@ -27,12 +28,22 @@ _LD_IMM64 = 0x18
 _PSEUDO_MAP_FD = 1
 
 
+@dataclass(slots=True)
+class Spent:
+    """What compiling took, failed attempts included."""
+
+    compilations: int = 0
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """`python` is the interpreter that can import bcc; `cache` a directory, made when missing."""
+    """`python` is the interpreter that can import bcc; `cache` a directory, made when missing.
+    `spent` counts what was not in the cache."""
 
     python: str
     cache: Path
+    spent: Spent = field(default_factory=Spent, compare=False)
 
     def instructions(self, source: str, function: str) -> bytes:
         """Instruction bytes of `function` in `source`, from the cache where possible.
@@ -54,11 +65,14 @@ class Compiler:
 
     def _compile(self, source: str, names: Sequence[str]) -> dict[str, bytes]:
         scratch = Path(tempfile.mkdtemp(prefix="xdpredirect-"))
+        began = time.monotonic()
         try:
             log = scratch / "tmp" / "clang.log"
             job = {"source": source, "functions": list(names), "log": str(log)}
             return _answer(self._run(scratch, json.dumps(job)), log)
         finally:
+            self.spent.compilations += 1
+            self.spent.seconds += time.monotonic() - began
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _run(self, scratch: Path, job: str) -> subprocess.CompletedProcess[bytes]:

@@ -37,8 +37,23 @@ def test_every_setting_is_an_option_and_a_variable() -> None:
         "XDPREDIRECT_SILENCE_SECONDS",
         "XDPREDIRECT_AGENTS",
         "XDPREDIRECT_RESYNC_SECONDS",
+        "XDPREDIRECT_METRICS",
         "XDPREDIRECT_LOG",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("9464", "127.0.0.1:9464"), (":9464", ":9464"), ("[::1]:1", "[::1]:1"), ("", "")],
+)
+def test_a_port_alone_is_for_this_machine(text: str, address: str) -> None:
+    assert read({"metrics": text}, {}).metrics == address
+
+
+@pytest.mark.parametrize("text", ["65536", "localhost", "10.0.0.1:"])
+def test_an_address_for_metrics_needs_a_port(text: str) -> None:
+    with pytest.raises(InvalidInput, match="is no address"):
+        read({"metrics": text}, {})
 
 
 def test_an_option_counts_more_than_a_variable() -> None:

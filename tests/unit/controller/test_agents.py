@@ -173,6 +173,22 @@ def test_every_field_of_the_file_reaches_the_pods() -> None:
     assert made["spec"]["template"]["metadata"]["annotations"] == {"a": "b"}
 
 
+def test_metrics_are_served_on_the_nodes_own_address_and_only_when_asked_for() -> None:
+    def container(given: dict[str, Any]) -> Any:
+        made: Any = daemon_set(read_agents({"image": "registry/agent:1", **given}), "system")
+        return made["spec"]["template"]["spec"]["containers"][0]
+
+    assert (
+        daemon_set(read_agents({"image": "registry/agent:1", "metricsPort": 0}), "system") == WANTED
+    )
+    made = container({"metricsPort": 9464, "env": [{"name": "A", "value": "b"}]})
+    assert made["args"][-2:] == ["--metrics", "$(POD_IP):9464"]
+    assert made["ports"] == [{"name": "metrics", "containerPort": 9464, "protocol": "TCP"}]
+    assert [one["name"] for one in made["env"]] == ["XDPREDIRECT_NODE", "POD_IP", "A"]
+    assert made["env"][1]["valueFrom"] == {"fieldRef": {"fieldPath": "status.podIP"}}
+    assert "ports" not in container({})
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -182,6 +198,8 @@ def test_every_field_of_the_file_reaches_the_pods() -> None:
         ({"image": ["i"]}, "image: must be a text"),
         ({"image": "i", "tolerations": {}}, "tolerations: must be a list"),
         ({"image": "i", "resources": "many"}, "resources: must be a mapping"),
+        ({"image": "i", "metricsPort": "9464"}, "metricsPort: must be a number"),
+        ({"image": "i", "metricsPort": 65536}, "metricsPort: is no port"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name(value: object, words: str) -> None:
