@@ -45,7 +45,7 @@ def test_every_value_of_the_schema_has_a_default_that_it_accepts() -> None:
     jsonschema.validate(defaults, schema)
     # Those two are a parent chart's.
     assert schema["properties"].keys() == {*defaults, "enabled", "global"}
-    for part in ("operator", "agent", "crds", "rbac", "uninstall"):
+    for part in ("operator", "agent", "metrics", "crds", "rbac", "uninstall"):
         assert schema["properties"][part]["properties"].keys() == defaults[part].keys()
 
 

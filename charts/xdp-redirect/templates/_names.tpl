@@ -41,6 +41,7 @@ updateStrategy:
 {{- $_ := set $given "podAnnotations" $agent.podAnnotations -}}
 {{- $_ := set $given "env" $agent.env -}}
 {{- $_ := set $given "imagePullSecrets" .Values.imagePullSecrets -}}
+{{- if $agent.metrics.enabled }}{{ $_ := set $given "metricsPort" (int $agent.metrics.port) }}{{ end -}}
 {{ toYaml $given }}
 {{- end }}
 
