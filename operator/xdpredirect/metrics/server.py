@@ -9,9 +9,11 @@ import socketserver
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 POLL_SECONDS = 0.1
+AT_ONCE = 32
+"""Requests; who sends more is hung up on. A port of a node's address is open to strangers."""
 TEXT = "text/plain; charset=utf-8"
 log = logging.getLogger("xdpredirect.metrics")
 
@@ -34,9 +36,11 @@ class PageServer(ThreadingHTTPServer):
     listen on `host` (empty: on every address) and `port`; port 0 takes a free one."""
 
     daemon_threads = True
+    request_queue_size = AT_ONCE
 
     def __init__(self, host: str, port: int, pages: Mapping[str, Page], name: str) -> None:
         self.pages = pages
+        self._free = threading.Semaphore(AT_ONCE)
         if ":" in host:
             self.address_family = socket.AF_INET6
         super().__init__((host, port), _Handler)
@@ -49,6 +53,24 @@ class PageServer(ThreadingHTTPServer):
         """As any TCP server. That of HTTP asks the DNS for a name that nothing here needs."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In a thread of its own, while there are not too many."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """That thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, _request: Any, client_address: Any) -> None:
+        """A caller that hangs up early is nothing to tell of."""
+        log.debug("%s hung up", client_address, exc_info=True)
 
     def close(self) -> None:
         """Stop to answer."""

@@ -44,7 +44,13 @@ def test_every_setting_is_an_option_and_a_variable() -> None:
 
 @pytest.mark.parametrize(
     ("text", "address"),
-    [("9464", "127.0.0.1:9464"), (":9464", ":9464"), ("[::1]:1", "[::1]:1"), ("", "")],
+    [
+        ("9464", "127.0.0.1:9464"),
+        (":9464", ":9464"),
+        ("[::1]:1", "[::1]:1"),
+        ("fd00::5:1", "fd00::5:1"),
+        ("", ""),
+    ],
 )
 def test_a_port_alone_is_for_this_machine(text: str, address: str) -> None:
     assert read({"metrics": text}, {}).metrics == address

@@ -4,6 +4,7 @@ import pytest
 
 from tests.unit.cluster.fake_server import Handler, Step, cut, listing, refusal, serving, thing
 from xdpredirect.cluster.api import Api, Query
+from xdpredirect.cluster.requests import NO_ANSWER
 from xdpredirect.cluster.resource import LEASES, NODE_OBJECTS, NODES, REDIRECTS
 from xdpredirect.errors import ApiError
 
@@ -24,6 +25,18 @@ def test_get() -> None:
     assert second.path == "/apis/coordination.k8s.io/v1/namespaces/ns/leases/b"
     assert first.headers["user-agent"] == "xdpredirect/1 (test)"
     assert "authorization" not in first.headers
+
+
+def test_requests_are_counted_by_what_answered_them() -> None:
+    script = (answer(thing("a")), refusal(404, "NotFound"), refusal(409, "Conflict"), cut)
+    with serving(*script) as server:
+        api = Api(server.access, "test")
+        api.get(NODE_OBJECTS, "a")
+        api.get(NODE_OBJECTS, "b")
+        for _ in range(2):
+            with pytest.raises(ApiError):
+                api.replace(NODE_OBJECTS, DOCUMENT)
+    assert api.requests.codes() == {"200": 1, "404": 1, "409": 1, NO_ANSWER: 1}
 
 
 def test_a_missing_collection_is_no_missing_object() -> None:

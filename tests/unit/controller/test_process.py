@@ -11,6 +11,7 @@ from xdpredirect.controller import election, process
 from xdpredirect.controller.election import Election
 from xdpredirect.controller.probes import Check, Probes
 from xdpredirect.errors import ApiError
+from xdpredirect.metrics.server import Answer
 
 PATIENCE_SECONDS = 20.0
 
@@ -123,6 +124,16 @@ def test_probes_say_what_is_wrong() -> None:
         assert answer(port, "/metrics")[0] == 404
         wrong["/readyz"] = ""
         assert answer(port, "/readyz") == (200, "ok")
+    finally:
+        probes.close()
+
+
+def test_metrics_are_a_page_beside_the_probes() -> None:
+    page = Answer(200, b"a 1\n", "text/plain; version=0.0.4")
+    probes = Probes("127.0.0.1", 0, {"/healthz": lambda: ""}, {"/metrics": lambda: page})
+    try:
+        assert answer(probes.server_port, "/metrics") == (200, "a 1")
+        assert answer(probes.server_port, "/healthz") == (200, "ok")
     finally:
         probes.close()
 

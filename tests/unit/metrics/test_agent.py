@@ -1,21 +1,27 @@
 """The agent's metrics: a report as samples, what is bounded, and the page."""
 
+import os
+import subprocess
+import sys
 import urllib.request
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.cli.samples import busy, loss, thing
 from tests.unit.metrics.exposed import values
+from xdpredirect.agent import loop
 from xdpredirect.agent.actions import Attach, LoadProgram
 from xdpredirect.agent.exporter import serving
 from xdpredirect.agent.metrics import CATALOGUE, LIMIT, Standing, samples
 from xdpredirect.agent.outcome import Outcome
 from xdpredirect.agent.passes import Passes
 from xdpredirect.agent.report import Report
-from xdpredirect.errors import InvalidInput
-from xdpredirect.kernel.compile import Spent
+from xdpredirect.errors import CompileError, InvalidInput, Locked, XdpRedirectError
+from xdpredirect.kernel.compile import Compiler, Spent
+from xdpredirect.settings import Settings
 
 
 def told(report: Report) -> dict[tuple[Any, ...], float]:
@@ -87,6 +93,70 @@ def test_passes_are_counted_with_what_they_did() -> None:
     assert found[of("program_attaches_total")] == 1
     assert found[of("action_failures_total")] == 1
     assert found[of("compilations_total")] == 3
+
+
+def test_a_compilation_counts_also_when_it_fails(tmp_path: Path) -> None:
+    compiler = Compiler("/bin/false", tmp_path)
+    with pytest.raises(CompileError):
+        compiler.instructions("int x;", "x")
+    assert compiler.spent.compilations == 1
+    assert compiler.spent.seconds > 0
+    assert compiler == Compiler("/bin/false", tmp_path), "what it did is no part of what it is"
+
+
+class Machine:
+    """An agent whose passes end as the test says."""
+
+    def __init__(self, result: Outcome | XdpRedirectError) -> None:
+        self.result, self.store = result, self
+
+    def converge(self) -> Outcome:
+        if isinstance(self.result, XdpRedirectError):
+            raise self.result
+        return self.result
+
+    def record(self, *_: object) -> None:
+        pass
+
+
+class Source:
+    """Says `there`, and hears what became of it."""
+
+    def __init__(self, there: bool = True) -> None:
+        self.there, self.heard = there, list[str]()
+
+    def take(self) -> bool:
+        return self.there
+
+    def report(self, _: Outcome) -> None:
+        self.heard.append("report")
+
+    def failed(self, words: str) -> None:
+        self.heard.append(words)
+
+
+@pytest.mark.parametrize(
+    ("result", "there", "counts"),
+    [(outcome(), True, (1, 0)), (Locked("/x", "y"), True, (0, 1)), (outcome(), False, (0, 0))],
+)
+def test_the_loop_counts_each_pass_as_it_ended(
+    result: Any, there: bool, counts: tuple[int, int]
+) -> None:
+    passes, machine, source = Passes(), Machine(result), Source(there)
+    loop._pass(machine, Settings(), source, passes)  # type: ignore[arg-type]
+    assert (passes.made, passes.failed) == counts
+    assert (passes.report is not None) == (counts == (1, 0))
+    assert len(source.heard) == sum(counts)
+
+
+def test_without_the_option_nothing_is_served_and_nothing_imported() -> None:
+    program = (
+        "import sys; from xdpredirect.agent import loop, passes; from xdpredirect.settings import "
+        "Settings; loop._metrics(Settings(), None, passes.Passes()).__enter__(); "
+        "sys.exit(sum(m.startswith(('prometheus', 'http.server')) for m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, env=dict(os.environ))
+    assert done.returncode == 0
 
 
 def test_the_page_is_there_as_long_as_the_agent() -> None:

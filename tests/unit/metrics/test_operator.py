@@ -10,13 +10,17 @@ from hypothesis import strategies as st
 from tests.unit.controller.documents import spec
 from tests.unit.controller.model_cluster import ModelCluster
 from tests.unit.controller.operators import Operator
+from tests.unit.controller.test_loop import Running, running, until
+from tests.unit.controller.test_process import Leases
 from tests.unit.controller.test_rollup import NOW, changes, redirect, report
 from tests.unit.metrics.exposed import values
 from xdpredirect.cluster.requests import NO_ANSWER, RequestCount
+from xdpredirect.cluster.resource import LEASES
 from xdpredirect.conditions import TYPES, Truth
-from xdpredirect.controller import exporter
+from xdpredirect.controller import exporter, process
 from xdpredirect.controller.actions import AddFinalizer
 from xdpredirect.controller.counted import Cause, Counted
+from xdpredirect.controller.election import Election
 from xdpredirect.controller.exporter import Exporter
 from xdpredirect.controller.fleet import Fleet
 from xdpredirect.controller.metrics import CATALOGUE, Standing, samples
@@ -28,6 +32,8 @@ from xdpredirect.controller.tally import Tally
 from xdpredirect.controller.view import FleetView, RedirectView, view
 from xdpredirect.controller.writes import KINDS, RESULTS, Writes
 from xdpredirect.errors import ApiError
+
+__all__ = ["running"]  # a fixture
 
 
 def lost(packets: int, reason: str = "TargetDown", rule: str = "web") -> Loss:
@@ -188,26 +194,41 @@ def test_a_page_of_the_whole_fleet_or_of_none(monkeypatch: Any) -> None:
     cluster.write_redirect("edge", spec(zone="1"))
     operator = Operator(cluster)
     operator.settle()
-    process, one, two = Process(operator.fleet), RequestCount(), RequestCount()
+    source, one, two = Process(operator.fleet), RequestCount(), RequestCount()
     for status in (200, 200, 409, 0):
         one.add(status)
     two.add(200)
-    made = Exporter(process, (one, two))
+    made = Exporter(source, (one, two))
     half = page(made)
     assert 'redirect="edge"' not in half, "the caches are not filled yet"
     assert 'xdpredirect_operator_api_requests_total{code="200"} 3.0' in half
     assert f'xdpredirect_operator_api_requests_total{{code="{NO_ANSWER}"}} 1.0' in half
     assert "xdpredirect_operator_missed_lists 2.0" in half
     assert "process_resident_memory_bytes " in half
-    process.loop.passes = 1
+    source.loop.passes = 1
     assert 'xdpredirect_nodes{redirect="edge",state="selected"} 1.0' in page(made)
-    process.answers = False
+    source.answers = False
     monkeypatch.setattr(exporter, "PATIENCE_SECONDS", 0.01)
     assert 'xdpredirect_nodes{redirect="edge",state="selected"} 1.0' in page(made), "as before"
-    process.loop = None
+    source.loop = None
     waiting = page(made)
     assert 'redirect="edge"' not in waiting
     assert "xdpredirect_operator_leader 0.0" in waiting
+
+
+def test_a_scrape_of_a_loop_at_work(running: Running) -> None:
+    running.loop.start()
+    until(lambda: running.loop.passes > 1, "it made a pass")
+    until(lambda: any(kind == "status" and n for kind, _, n in running.loop.writes), "it wrote")
+    lease = Election(Leases(), LEASES.within("system"), "lease", "only")
+    leader: Any = process.Leader(None, None, lease, "only")  # type: ignore[arg-type]
+    leader.loop, leader.inbox = running.loop, running.inbox
+    told = page(Exporter(leader, ()))
+    assert 'xdpredirect_nodes{redirect="edge",state="selected"} 2.0' in told
+    assert 'xdpredirect_operator_writes_total{kind="finalizer",result="done"} 1.0' in told
+    assert 'xdpredirect_operator_objects{kind="Node"} 2.0' in told
+    assert 'xdpredirect_operator_silence_seconds{source="loop"}' in told
+    assert "xdpredirect_operator_leader 0.0" in told
 
 
 def test_every_truth_of_a_condition_is_a_status() -> None:

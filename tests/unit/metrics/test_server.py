@@ -6,12 +6,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.unit.controller.test_loop import until
 from xdpredirect.metrics.process import CPU, DESCRIPTORS, RESIDENT, STARTED, process_samples
-from xdpredirect.metrics.server import Answer, PageServer, listening
+from xdpredirect.metrics.server import AT_ONCE, Answer, PageServer, listening
 
 
 def broken() -> Answer:
@@ -50,6 +52,21 @@ def test_a_defect_is_an_answer_and_not_the_end(server: PageServer) -> None:
 def test_a_port_that_is_taken_is_an_error(server: PageServer) -> None:
     with pytest.raises(OSError, match="in use"):
         PageServer("127.0.0.1", server.server_port, {}, "second")
+
+
+def test_who_keeps_too_many_connections_is_hung_up_on(server: PageServer) -> None:
+    address = ("127.0.0.1", server.server_port)
+    with ExitStack() as opened:
+        idle = [opened.enter_context(socket.create_connection(address)) for _ in range(AT_ONCE)]
+        more = opened.enter_context(socket.create_connection(address))
+        more.settimeout(20)
+        assert more.recv(1) == b"", "closed without an answer"
+        for one in idle:
+            one.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            one.settimeout(20)
+            assert one.recv(12) == b"HTTP/1.0 200"
+    until(lambda: server._free._value == AT_ONCE, "all of them are through")
+    assert get(server, "/metrics")[0] == 200
 
 
 def test_ipv6() -> None:
