@@ -174,12 +174,17 @@ class Handler(BaseHTTPRequestHandler):
     def _do(self) -> None:
         path, _, query = self.path.partition("?")
         length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length) if length else b""
+        if len(body) < length:
+            # Its client died in the middle of it: nobody has asked for anything.
+            self.close_connection = True
+            return
         asked = Asked(
             method=self.command,
             path=path,
             query=query,
             client=self.headers.get("User-Agent", ""),
-            body=self.rfile.read(length) if length else b"",
+            body=body,
         )
         exchange = Exchange(self.server, self, asked)
         fault = self.server.fault_of(asked)
