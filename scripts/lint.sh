@@ -19,7 +19,7 @@ check() {
 }
 
 mapfile -t shell_files < <(find scripts -name '*.sh' | sort)
-mapfile -t yaml_files < <(find crds charts config examples contrib .yamllint \
+mapfile -t yaml_files < <(find crds charts config contrib docs examples .yamllint \
 	\( -name '*.yaml' -o -name '*.yml' -o -name .yamllint \) -not -path '*/templates/*' 2>/dev/null | sort)
 mapfile -t c_files < <(find bpf -maxdepth 1 -name '*.[ch]' | sort)
 
