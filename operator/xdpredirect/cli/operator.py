@@ -1,14 +1,11 @@
 """`xdpredirect operator`: from XdpRedirects to nodes, and back to their status."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
 from xdpredirect.cli.exits import EXIT_CODES
+from xdpredirect.cli.extras import without_kopf
 from xdpredirect.cli.logs import log_to_stderr
 from xdpredirect.cli.options import settings_options
-from xdpredirect.errors import InvalidInput
 from xdpredirect.settings import Settings
 
 
@@ -25,13 +22,3 @@ def operator(settings: Settings) -> int:
         from xdpredirect.controller.process import run_operator  # noqa: PLC0415 - kopf
     log_to_stderr(settings.log, "kopf", "asyncio")
     return run_operator(settings)
-
-
-@contextmanager
-def without_kopf() -> Iterator[None]:
-    """Around an import that needs what no agent is installed with. Raises InvalidInput."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        words = f"{error.name} is missing: pip install 'xdp-redirect-operator[operator]'"
-        raise InvalidInput((words,)) from None

@@ -5,8 +5,8 @@ import signal
 import click
 
 from xdpredirect.cli.exits import EXIT_CODES, say
+from xdpredirect.cli.extras import without_kopf
 from xdpredirect.cli.logs import log_to_stderr
-from xdpredirect.cli.operator import without_kopf
 from xdpredirect.cli.options import settings_options
 from xdpredirect.settings import Settings
 
