@@ -93,6 +93,11 @@ class Application:
         until(holds, what, PATIENCE_SECONDS, self.evidence)
         return self.health_of(kind, name).get("message", "")
 
+    def operation(self) -> str:
+        """What the operation that goes on, or was the last, says."""
+        state = self.get().get("status", {}).get("operationState", {})
+        return str(state.get("message", ""))
+
     def syncs(self) -> int:
         """How many operations have been completed."""
         return len(self.get()["status"].get("history", []))

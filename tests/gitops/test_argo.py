@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from tests.cluster.cluster import ROOT
-from tests.cluster.fleet import Fleet
+from tests.cluster.fleet import PLURAL, Fleet
 from tests.cluster.waiting import until
 from tests.gitops.application import Application
 from tests.gitops.argo import Argo
@@ -20,6 +20,7 @@ EDGE = "redirects/edge.yaml"
 # Argo CD does not prune the last object of an Application: that is more often a mistake.
 REST = {"redirects/sets.yaml": (ROOT / "examples/address-sets.yaml").read_text()}
 RESYNCS = 3
+WAVE = "argocd.argoproj.io/sync-wave"
 
 
 @contextmanager
@@ -32,6 +33,15 @@ def following(
     with Application(argo, document) as application:
         application.until(sync="Synced", revision=first)
         yield application
+
+
+def later() -> str:
+    """The file of an object of the next wave: port 8 to `p2`, before `edge` takes the frame."""
+    document = edge("p2", priority=100)
+    document["metadata"] |= {"name": "later", "annotations": {WAVE: "1"}}
+    (rule,) = document["spec"]["rules"]
+    rule["match"] = {"protocols": ["UDP"], "destinationPorts": [{"port": 8}]}
+    return yaml.safe_dump(document)
 
 
 def file(to: str, **spec: Any) -> dict[str, str]:
@@ -75,6 +85,25 @@ def test_progressing_until_every_node_redirects(
         b.node.agent.freeze(False)
         application.until(sync="Synced", health="Healthy")
         b.deliver([FRAME] * 2, p1=2)
+
+
+def test_the_next_wave_waits_until_every_node_redirects(
+    argo: Argo, network_repository: Repository, fleet: Fleet
+) -> None:
+    b = fleet.stations["node-b"]
+    network_repository.begin({**file("p1"), **REST, "redirects/later.yaml": later()})
+    b.node.agent.freeze(True)
+    document = manifest("argocd/redirects.yaml", {NETWORK: network_repository.url})
+    with Application(argo, document) as application:
+        words = "waiting for healthy state of xdpredirect.io/XdpRedirect/edge"
+        until(lambda: words in application.operation(), words, evidence=application.evidence)
+        assert fleet.wire.names(PLURAL) == ["edge"]
+        fleet.stations["node-a"].deliver([udp(8)] * 2, p1=2)
+        b.node.agent.freeze(False)
+        application.until(sync="Synced", health="Healthy")
+        assert fleet.wire.names(PLURAL) == ["edge", "later"]
+        b.deliver([udp(8)] * 3, p2=3)
+        b.deliver([FRAME] * 4, p1=4)
 
 
 def test_degraded_in_the_words_of_the_node(
