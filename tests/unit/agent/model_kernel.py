@@ -1,9 +1,10 @@
 """A kernel out of dictionaries: carries out the agent's actions, refuses those that a kernel would
 refuse or that would lose frames, and shows what is there as `agent.observe` does."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from tests.unit.agent.model_pins import Directory, Generation, Hook, observed_maps
 from xdpredirect.agent.actions import (
     Action,
     Attach,
@@ -20,46 +21,13 @@ from xdpredirect.agent.actions import (
     RenameInterface,
     Swap,
 )
-from xdpredirect.agent.observed import Observed, ObservedGeneration, ObservedInterface, ObservedMap
+from xdpredirect.agent.observed import Observed, ObservedGeneration, ObservedInterface
 from xdpredirect.datapath.abi import U32
 from xdpredirect.datapath.layout import Layout
-from xdpredirect.datapath.mapspec import MapSpec, MapType
-from xdpredirect.datapath.slots import RuleId
+from xdpredirect.datapath.mapspec import MapType
 from xdpredirect.host import Link, XdpMode
 
 FOREIGN = 7
-
-
-@dataclass(slots=True)
-class Generation:
-    maps: dict[str, tuple[MapSpec, int, dict[bytes, bytes]]] = field(default_factory=dict)
-    programs: dict[str, int] = field(default_factory=dict)
-    slots: frozenset[int] = frozenset()
-    needs: frozenset[str] = frozenset()
-    # What caches may hold: number of the address index -> contents of the tries seen under it.
-    cached: list[tuple[bytes, dict[bytes, bytes]]] = field(default_factory=list)
-
-    def entries(self, name: str) -> dict[bytes, bytes]:
-        return self.maps[name][2] if name in self.maps else {}
-
-    def index(self) -> dict[bytes, bytes]:
-        return {**self.entries("lpm4"), **self.entries("lpm6")}
-
-    def number(self) -> bytes:
-        return self.entries("generation").get(U32.pack(0), bytes(4))
-
-
-@dataclass(slots=True)
-class Directory:
-    slots: dict[int, RuleId] = field(default_factory=dict)
-    generations: dict[str, Generation] = field(default_factory=dict)
-    link: int | None = None  # ifindex; 0 when the device is gone
-
-
-@dataclass(slots=True)
-class Hook:
-    program: int
-    mode: XdpMode
 
 
 @dataclass(slots=True)
@@ -256,7 +224,7 @@ class ModelKernel:
                 digest: ObservedGeneration(
                     digest=digest,
                     program=generation.programs.get("redirect", 0),
-                    maps=_maps(generation),
+                    maps=observed_maps(generation),
                 )
                 for digest, generation in directory.generations.items()
             },
@@ -266,15 +234,3 @@ class ModelKernel:
             dead_link=directory.link == 0,
             by_link=directory.link is not None,
         )
-
-
-def _maps(generation: Generation) -> Mapping[str, ObservedMap]:
-    loaded = "redirect" in generation.programs
-    return {
-        name: ObservedMap(
-            spec=spec,
-            id=number,
-            entries=dict(entries) if loaded and spec.type is not MapType.PERCPU_ARRAY else None,
-        )
-        for name, (spec, number, entries) in generation.maps.items()
-    }

@@ -10,9 +10,8 @@ import yaml
 from tests.unit.agent.test_status import STALLED
 from tests.unit.cli.samples import busy, finding, interface, loss, rule, thing
 from xdpredirect.agent.node_status import About, Findings, node_status
-from xdpredirect.agent.observed import Observed, ObservedInterface
 from xdpredirect.agent.orders import Refusal
-from xdpredirect.agent.outcome import Lingering, lingering
+from xdpredirect.agent.outcome import Lingering
 from xdpredirect.agent.report import InterfaceReport, ObjectReport, Report, Severity
 from xdpredirect.api.node import FEATURES
 from xdpredirect.api.node_size import STATUS_LIMIT, stored_size
@@ -235,23 +234,3 @@ def test_it_never_becomes_too_large(
     status = made(*things, interfaces=(carried,))
     assert stored_size(status) <= STATUS_LIMIT
     validator.validate(status)
-
-
-def _observed(attached: int) -> Observed:
-    slots = {1: ("edge", "r"), 2: ("old", "r"), 3: ("stranger", "r")}
-    seen = ObservedInterface(
-        name="ens1f0", counters=True, slots=slots, generations={}, attached_to=attached
-    )
-    return Observed(interfaces={"ens1f0": seen}, pass_programs={})
-
-
-def test_lingering_is_what_still_runs_and_nobody_wants() -> None:
-    applied: list[dict[str, object]] = [
-        {"kind": "XdpRedirect", "metadata": {"name": "old", "uid": "u-old", "generation": 4}},
-        {"kind": "XdpAddressSet", "metadata": {"name": "stranger", "generation": 1}},
-    ]
-    assert lingering(applied, ["edge"], _observed(7)) == (
-        GONE,
-        Lingering(name="stranger", uid="", generation=0, interfaces=("ens1f0",)),
-    )
-    assert lingering(applied, ["edge"], _observed(0)) == ()

@@ -125,65 +125,72 @@ LOST = (
 )
 
 
+EDGE_RULES = (
+    rule(
+        "edge",
+        "dns",
+        "CPUs",
+        tuple(f"cpu {n}" for n in (2, 3, 4, 5)),
+        48_120_993,
+        4_331_002_331,
+    ),
+    rule("edge", "bots", "Drop", (), 1_204_551, 77_000_201),
+    rule("edge", "uplink", "Device", ("ens1f1",), 1_834_221_094_112, 1_200_331_224_001_331, 12),
+    rule(
+        "edge",
+        "per-vlan",
+        "DeviceTable",
+        (
+            "vlan 200 -> veth200",
+            "vlan 201 -> veth201",
+            "vlan 202 -> veth202",
+            "vlan 203 -> veth203",
+            "vlan 204 -> veth204",
+        ),
+        9_412,
+        1_331_002,
+        3,
+    ),
+    rule("edge", "ssh", "Pass", (), 331, 40_112),
+)
+TAP_RULES = (
+    rule("tap", "flood", "Broadcast", ("tap0", "tap1"), 4_410, 264_600),
+    rule("tap", "rest", "DeviceGroup", ("scrub0", "scrub1"), 0, 0),
+)
+
+
 def busy() -> Report:
-    edge = (
-        rule(
-            "edge",
-            "dns",
-            "CPUs",
-            tuple(f"cpu {n}" for n in (2, 3, 4, 5)),
-            48_120_993,
-            4_331_002_331,
-        ),
-        rule("edge", "bots", "Drop", (), 1_204_551, 77_000_201),
-        rule("edge", "uplink", "Device", ("ens1f1",), 1_834_221_094_112, 1_200_331_224_001_331, 12),
-        rule(
-            "edge",
-            "per-vlan",
-            "DeviceTable",
-            (
-                "vlan 200 -> veth200",
-                "vlan 201 -> veth201",
-                "vlan 202 -> veth202",
-                "vlan 203 -> veth203",
-                "vlan 204 -> veth204",
-            ),
-            9_412,
-            1_331_002,
-            3,
-        ),
-        rule("edge", "ssh", "Pass", (), 331, 40_112),
-    )
-    tap = (
-        rule("tap", "flood", "Broadcast", ("tap0", "tap1"), 4_410, 264_600),
-        rule("tap", "rest", "DeviceGroup", ("scrub0", "scrub1"), 0, 0),
-    )
     return Report(
         objects=(
             thing("edge", findings=(finding(),), losses=LOST),
-            thing(
-                "scrubbing",
-                interfaces=(),
-                applied=1,
-                generation=1,
-                conflicted=("ens1f0",),
-                findings=(
-                    finding(
-                        Severity.STALLED,
-                        object="scrubbing",
-                        reason="Conflicted",
-                        interface="ens1f0",
-                        message="ens1f0 carries edge with mode Native and scrubbing "
-                        "wants Generic. Give both the same mode, or select other "
-                        "interfaces.",
-                    ),
-                ),
-            ),
+            _scrubbing(),
             thing("tap", generation=12, applied=11, interfaces=("veth-mirror",)),
         ),
         interfaces=(
-            interface("ens1f0", rules=edge, objects=("edge", "scrubbing")),
-            interface("ens1f1", rules=edge[:1]),
-            interface("veth-mirror", rules=tap, objects=("tap",), mode=XdpMode.GENERIC),
+            interface("ens1f0", rules=EDGE_RULES, objects=("edge", "scrubbing")),
+            interface("ens1f1", rules=EDGE_RULES[:1]),
+            interface("veth-mirror", rules=TAP_RULES, objects=("tap",), mode=XdpMode.GENERIC),
+        ),
+    )
+
+
+def _scrubbing() -> ObjectReport:
+    """One that another has precedence over."""
+    return thing(
+        "scrubbing",
+        interfaces=(),
+        applied=1,
+        generation=1,
+        conflicted=("ens1f0",),
+        findings=(
+            finding(
+                Severity.STALLED,
+                object="scrubbing",
+                reason="Conflicted",
+                interface="ens1f0",
+                message="ens1f0 carries edge with mode Native and scrubbing "
+                "wants Generic. Give both the same mode, or select other "
+                "interfaces.",
+            ),
         ),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.unit.agent.test_store import address_set, redirect
+from tests.unit.agent.stored import address_set, redirect
 from tests.unit.cli.machines import Shell, an_agent, file
 from xdpredirect.agent.store import Key, Store
 
