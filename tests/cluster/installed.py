@@ -7,7 +7,10 @@ ours is in these clusters, the processes run beside them.
 import json
 from typing import Any
 
+import yaml
+
 from tests.cluster.cluster import ROOT, Cluster
+from xdpredirect.controller.agents import daemon_set, read_agents
 
 SYSTEM = "xdp-redirect-system"
 AGENT, OPERATOR = "xdp-redirect-agent", "xdp-redirect-operator"
@@ -18,6 +21,18 @@ def install(cluster: Cluster) -> None:
     """Applies namespace, roles and policies; again is no change."""
     for part in PARTS:
         cluster.kubectl("apply", "--server-side", "-k", str(ROOT / "config" / part))
+
+
+def rendered(cluster: Cluster) -> list[dict[str, Any]]:
+    """Everything in config/, as kustomize renders it."""
+    return list(yaml.safe_load_all(cluster.kubectl("kustomize", str(ROOT / "config"))))
+
+
+def agents_of(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """The DaemonSet that the operator makes of the file among these."""
+    (config,) = (document for document in documents if document["kind"] == "ConfigMap")
+    (text,) = config["data"].values()
+    return daemon_set(read_agents(yaml.safe_load(text)), SYSTEM)
 
 
 def operator_token(cluster: Cluster) -> str:

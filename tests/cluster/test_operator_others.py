@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.cluster.cluster import Cluster
+from tests.cluster.objects import applied, for_a_node, node_spec, of_kind
 from tests.cluster.operator_scene import Scene
 from tests.cluster.replies import redirect, versions
-from tests.cluster.test_objects import applied, for_a_node, node_spec, of_kind
 from tests.cluster.test_operator import ZONE
 from tests.cluster.test_survival import RENEWALS
 from tests.cluster.wire import GROUP

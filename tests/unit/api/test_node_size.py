@@ -16,7 +16,8 @@ from xdpredirect.api.node_size import (
 
 STATUS = status_of("XdpRedirectNode")
 # Annotations may take 256 KiB of any object, but nobody has a reason to write them here; the
-# operator's owner reference and both managers' fields take 3 KB (tests/cluster/test_objects.py).
+# operator's owner reference and both managers' fields take 3 KB
+# (tests/cluster/test_node_objects.py).
 METADATA = 100_000
 
 
