@@ -27,10 +27,6 @@ READY_SECONDS = 120.0
 HELM_SECONDS = 300.0
 
 
-class HelmError(Exception):
-    """helm refused; the message is what it wrote."""
-
-
 class Machines:
     """`nodes` by name. `cluster` is the control plane, without our CRDs: that is what is installed.
 
@@ -76,17 +72,10 @@ class Machines:
         """As the admin; see `Cluster.kubectl`."""
         return self.cluster.kubectl(*args, input=input)
 
-    def helm(self, *args: str, program: str = "helm") -> str:
-        """Standard output; HelmError with what it wrote to standard error when it failed."""
-        done = self.try_helm(args, program=program)
-        if done.returncode != 0:
-            raise HelmError(f"{program} {' '.join(args)}: {done.stderr.strip()}")
-        return done.stdout
-
     def try_helm(
         self, args: Sequence[str], *, program: str = "helm"
     ) -> subprocess.CompletedProcess[str]:
-        """For commands that are expected to fail."""
+        """helm 4 (`helm`) or 3 (`helm3`), as the admin."""
         homes = {
             f"HELM_{kind}_HOME": str(self.directory / f"helm-{kind.lower()}")
             for kind in ("CACHE", "CONFIG", "DATA")

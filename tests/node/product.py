@@ -4,10 +4,12 @@ Made by `conftest.product`. The images are those of this checkout, loaded once.
 """
 
 import json
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tests.cluster.cluster import ROOT
+from tests.cluster.nodes import XDPREDIRECT
 from tests.cluster.waiting import until
 from tests.image.build import Images
 from tests.kernel.lab.wires import Wires
@@ -18,14 +20,23 @@ RELEASE, NAMESPACE = "xdp-redirect", "xdp-redirect-system"
 AGENTS = "app.kubernetes.io/component=agent"
 REGISTRY = "docker.io/library"
 WAIT = "--timeout=120s"
+COMMAND_SECONDS = 240.0
+# Everything of ours is of one of these.
+KINDS = (
+    *("customresourcedefinitions", "clusterroles", "clusterrolebindings", "roles", "rolebindings"),
+    *("validatingadmissionpolicies", "validatingadmissionpolicybindings", "daemonsets"),
+    *("deployments", "jobs", "pods", "configmaps", "leases", "poddisruptionbudgets"),
+    *("serviceaccounts", "secrets"),
+)
 
 
 class Product:
     """`tag` is the agents' image that is or will be installed."""
 
     def __init__(self, machines: Machines, images: Images) -> None:
-        self.machines, self._images = machines, images
+        self.machines = machines
         self.installed = False
+        self.operator = images.operator_name
         self.repository, _, self.tag = images.agent_name.partition(":")
         machines.load(images.operator, images.agent)
 
@@ -43,15 +54,47 @@ class Product:
         self.tag = tag
         self._helm("upgrade")
 
-    def verify(self) -> None:
-        """`helm test`; HelmError when a check of the chart fails."""
-        self.machines.helm("test", RELEASE, "--namespace", NAMESPACE, "--timeout=2m")
+    def configure(self, *values: str, wait: bool = True) -> None:
+        """`helm upgrade` to these values (`name=value`), the same images, and else defaults."""
+        self._helm("upgrade", f"--wait={'watcher' if wait else 'hookOnly'}", *set_all(values))
+
+    def verify(self, program: str = "helm") -> tuple[int, str]:
+        """Exit code of `helm test`, and all that it printed."""
+        return self._hook("test", program)
+
+    def try_uninstall(self, program: str = "helm", *options: str) -> tuple[int, str]:
+        """The same of `helm uninstall`."""
+        return self._hook("uninstall", program, "--wait", *options)
 
     def uninstall(self) -> None:
         """`helm uninstall`, and until every pod is gone."""
-        self.machines.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout=4m")
+        code, said = self.try_uninstall()
+        assert code == 0, f"{said}\n{self.evidence()}"
+        self.gone()
+
+    def gone(self) -> None:
+        """Somebody has uninstalled it: waits until every pod is gone."""
         self.installed = False
         until(lambda: not self.pods(), "no pod of ours is left", evidence=self.machines.evidence)
+
+    def uninstall_from_outside(self) -> None:
+        """`xdpredirect uninstall`, as the admin and in no pod."""
+        argv = [*XDPREDIRECT, "uninstall", "--kubeconfig", str(self.machines.kubeconfig)]
+        done = subprocess.run(
+            argv, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
+        )
+        assert done.returncode == 0, f"{done.stderr}\n{self.evidence()}"
+
+    def left(self) -> list[str]:
+        """Everything of ours in the cluster, labels of nodes, and what the kernels hold for it."""
+        kubectl = self.machines.kubectl
+        names = kubectl("get", ",".join(KINDS), "-A", "-o", "name").split()
+        found = [name for name in names if "xdp" in name]
+        found += kubectl("get", "nodes", "-l", "xdpredirect.io/agent", "-o", "name").split()
+        for node in self.machines.nodes.values():
+            found += [f"{node.name}: {nic} has a program" for nic in node.wires.attached()]
+            found += [f"{node.name}: {pin} is pinned" for pin in node.pins()]
+        return found
 
     def apply(self, document: Mapping[str, Any]) -> None:
         """`kubectl apply`."""
@@ -121,22 +164,32 @@ class Product:
         ]
         return "\n\n".join([*said, self.machines.evidence()])
 
+    def _hook(self, command: str, program: str, *more: str) -> tuple[int, str]:
+        words = [command, RELEASE, "--namespace", NAMESPACE, "--timeout=4m", *more]
+        done = self.machines.try_helm(words, program=program)
+        return done.returncode, f"{done.stdout}{done.stderr}"
+
     def _helm(self, command: str, *more: str) -> None:
-        operator, _, tag = self._images.operator_name.partition(":")
+        operator, _, tag = self.operator.partition(":")
         values = [
             f"operator.image.repository={operator}",
             f"operator.image.tag={tag}",
             f"agent.image.repository={self.repository}",
             f"agent.image.tag={self.tag}",
         ]
-        given = [word for value in values for word in ("--set-string", value)]
-        where = ["--namespace", NAMESPACE, "--wait", "--timeout=4m"]
-        done = self.machines.try_helm([command, RELEASE, str(CHART), *where, *given, *more])
+        # Of two that set the same the last counts.
+        words = ["--namespace", NAMESPACE, "--wait", "--timeout=4m", *set_all(values), *more]
+        done = self.machines.try_helm([command, RELEASE, str(CHART), *words])
         assert done.returncode == 0, f"{done.stderr}\n{self.evidence()}"
 
     def _list(self, *words: str) -> Sequence[dict[str, Any]]:
         text = self.machines.kubectl("get", "pods", "-n", NAMESPACE, "-o", "json", *words)
         return list(json.loads(text)["items"])
+
+
+def set_all(values: Sequence[str]) -> list[str]:
+    """Options of helm for these values (`name=value`)."""
+    return [word for value in values for word in ("--set", value)]
 
 
 def _ready(pod: Mapping[str, Any]) -> bool:

@@ -10,7 +10,6 @@ FRAME = udp(7)
 # CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF
 CAPABILITIES = 1 << 12 | 1 << 38 | 1 << 39
 SECCOMP_FILTER = "2"
-KINDS = "customresourcedefinitions,daemonsets,deployments,clusterroles,validatingadmissionpolicies"
 
 
 def test_install_redirect_uninstall(product: Product, machine_cluster: Machines) -> None:
@@ -25,15 +24,11 @@ def test_install_redirect_uninstall(product: Product, machine_cluster: Machines)
         product.wires(name).deliver([FRAME] * number, p1=number)
     described = machine_cluster.kubectl("describe", "xdpredirect", "edge")
     assert "running on 2 interfaces of 2 nodes" in described
-    product.verify()
 
     product.uninstall()
     for node in machine_cluster.nodes.values():
-        assert node.wires.attached() == []
         node.wires.deliver([FRAME] * 2, stack=2)
-        assert node.pins() == []
-    found = machine_cluster.kubectl("get", KINDS, "-A", "-o", "name").split()
-    assert [name for name in found if "xdp" in name] == []
+    assert product.left() == []
 
 
 def test_the_agent_has_three_capabilities_and_nothing_else(installed: Product) -> None:

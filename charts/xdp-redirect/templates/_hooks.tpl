@@ -3,7 +3,10 @@ Pods that run one command of the operator's image for a hook: before an uninstal
 test`. They are there while they run, and so are their roles.
 */}}
 
-{{/* Metadata of an object of a hook. Takes a dict of root, name, hook, weight and cluster. */}}
+{{/*
+Metadata of an object of a hook. Takes a dict of root, name, hook, weight and cluster. What comes
+before the pod has succeeded, so helm removes it whichever way the pod ends.
+*/}}
 {{- define "xdp-redirect.hookMetadata" -}}
 name: {{ .name }}
 {{- if not .cluster }}
@@ -14,7 +17,7 @@ labels:
 annotations:
   helm.sh/hook: {{ .hook }}
   helm.sh/hook-weight: {{ .weight | quote }}
-  helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+  helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded{{ with .gone }},{{ . }}{{ end }}
 {{- end }}
 
 {{/* Binds a role to the service account of the same name. Takes a dict of root, name and kind. */}}
