@@ -1,0 +1,84 @@
+"""Who may take a socket of which queue: pure. Grants are computed by the agent from its objects.
+
+The default is to deny. What a client says of itself is no argument; a `Peer` is what the kernel
+says of it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class CopyMode(StrEnum):
+    """How frames come into the UMEM: Auto takes zero-copy where the driver can, and copies else."""
+
+    AUTO = "Auto"
+    COPY = "Copy"
+    ZERO_COPY = "ZeroCopy"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """`queues` of `interface` are for `users` (numbers), of the rule that names them.
+
+    `redirect` and `rule` are the names of object and rule. With `transmit` a socket may also send.
+    """
+
+    redirect: str
+    rule: str
+    interface: str
+    ifindex: int
+    queues: frozenset[int]
+    users: frozenset[int]
+    transmit: bool
+    copy_mode: CopyMode
+
+
+@dataclass(frozen=True)
+class Peer:
+    """What the kernel says of the other end of a connection.
+
+    `pod` is the UID of the pod that its cgroup belongs to, empty for a process of the host.
+    """
+
+    pid: int
+    uid: int
+    pod: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """`reason` is one CamelCase word for programs, `sentence` is for people."""
+
+    reason: str
+    sentence: str
+
+
+class Slots(Protocol):
+    """The XSKMAPs, which the agent alone holds. The socket is inserted before its client has it."""
+
+    def insert(self, grant: Grant, queue: int, socket_fd: int) -> None:
+        """Frames of the queue go to this socket from now on. Raises OSError, EEXIST when the slot
+        is taken."""
+        ...
+
+    def remove(self, grant: Grant, queue: int) -> None:
+        """Empty the slot; nothing happens when it is empty."""
+        ...
+
+
+def authorise(peer: Peer, grants: Collection[Grant], interface: str, queue: int) -> Grant | Refusal:
+    """The grant by which the peer may have this queue, or why it may not."""
+    if peer.pod:
+        # A user of a pod is no user of the host, though the numbers may be the same.
+        return Refusal("NotGranted", f"pod {peer.pod} has no grant for {interface}")
+    mine = [g for g in grants if g.interface == interface and peer.uid in g.users]
+    for grant in mine:
+        if queue in grant.queues:
+            return grant
+    if not mine:
+        return Refusal("NotGranted", f"user {peer.uid} has no grant for {interface}")
+    queues = ",".join(str(q) for q in sorted(frozenset[int]().union(*(g.queues for g in mine))))
+    sentence = f"user {peer.uid} has no grant for queue {queue} of {interface}, but for {queues}"
+    return Refusal("NotGranted", sentence)
