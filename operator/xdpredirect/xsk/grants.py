@@ -69,16 +69,27 @@ class Slots(Protocol):
 
 
 def authorise(peer: Peer, grants: Collection[Grant], interface: str, queue: int) -> Grant | Refusal:
-    """The grant by which the peer may have this queue, or why it may not."""
-    if peer.pod:
-        # A user of a pod is no user of the host, though the numbers may be the same.
-        return Refusal("NotGranted", f"pod {peer.pod} has no grant for {interface}")
-    mine = [g for g in grants if g.interface == interface and peer.uid in g.users]
-    for grant in mine:
-        if queue in grant.queues:
-            return grant
-    if not mine:
-        return Refusal("NotGranted", f"user {peer.uid} has no grant for {interface}")
-    queues = ",".join(str(q) for q in sorted(frozenset[int]().union(*(g.queues for g in mine))))
-    sentence = f"user {peer.uid} has no grant for queue {queue} of {interface}, but for {queues}"
+    """The first grant by which the peer may have this queue, or why it may not."""
+    if found := granted(peer, grants, interface, queue):
+        return found[0]
+    who = f"pod {peer.pod}" if peer.pod else f"user {peer.uid}"
+    others = {q for g in grants if g.interface == interface and _is_for(g, peer) for q in g.queues}
+    if not others:
+        return Refusal("NotGranted", f"{who} has no grant for {interface}")
+    queues = ", ".join(str(other) for other in sorted(others))
+    sentence = f"{who} has no grant for queue {queue} of {interface}, but for {queues}"
     return Refusal("NotGranted", sentence)
+
+
+def granted(peer: Peer, grants: Collection[Grant], interface: str, queue: int) -> tuple[Grant, ...]:
+    """Every grant by which it may: of several rules of an interface, for example."""
+    return tuple(
+        grant
+        for grant in grants
+        if grant.interface == interface and queue in grant.queues and _is_for(grant, peer)
+    )
+
+
+def _is_for(grant: Grant, peer: Peer) -> bool:
+    # A user of a pod is no user of the host, though the numbers may be the same.
+    return not peer.pod and peer.uid in grant.users
