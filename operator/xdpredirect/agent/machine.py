@@ -27,6 +27,7 @@ from xdpredirect.agent.preparer import Preparer
 from xdpredirect.agent.readiness import own_fault
 from xdpredirect.agent.renames import MOVING, plan_renames
 from xdpredirect.agent.report import Finding, Report
+from xdpredirect.agent.socket_grants import grants_of
 from xdpredirect.agent.store import Key, Store, Wanted, key_of
 from xdpredirect.agent.summary import Found, summarise
 from xdpredirect.agent.usages import usages
@@ -100,8 +101,7 @@ class MachineAgent:
         if not dry_run:
             host, seen, chosen, desired = self._look()
             self._record(chosen, desired, run)
-            names = {redirect.name for redirect in self._wanted.objects.redirects}
-            self._monitor.keep(meanings_of(desired, seen, host), seen, host, names)
+            self._monitor.keep(meanings_of(desired, seen, host), seen, host, self._names())
             if not desired.interfaces and not any(i.attached_to for i in seen.interfaces.values()):
                 self._monitor.remove()
             if not seen.interfaces and not seen.pass_programs:
@@ -114,12 +114,12 @@ class MachineAgent:
             documents=self._wanted.objects.documents,
             problems=self._wanted.problems,
             defects=tuple(f"{name}: {run.failures[name]}" for name in sorted(run.defects)),
-            lingering=lingering(
-                self._wanted.applied.documents,
-                (redirect.name for redirect in self._wanted.objects.redirects),
-                seen,
-            ),
+            lingering=lingering(self._wanted.applied.documents, self._names(), seen),
+            grants=grants_of(desired, seen),
         )
+
+    def _names(self) -> set[str]:
+        return {redirect.name for redirect in self._wanted.objects.redirects}
 
     def _look(self) -> tuple[Host, Observed, Effective, Desired]:
         host = observe_host(dict(self._settings.node_labels))

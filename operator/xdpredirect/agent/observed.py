@@ -14,7 +14,8 @@ from xdpredirect.host import XdpMode
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedMap:
     """A pinned map. Second halves of DEVMAP and CPUMAP values are 1 where a program is, else 0.
-    `entries` is None when nothing needs them (per-CPU maps and maps of stale generations)."""
+    `entries` is None when nothing needs them (per-CPU maps and maps of stale generations) or nobody
+    can read them (XSKMAP)."""
 
     spec: MapSpec
     id: int

@@ -26,11 +26,14 @@ from xdpredirect.api.action import (
     Drop,
     GroupMember,
     KeyBy,
+    Sockets,
     TableKey,
     ToDevice,
 )
 from xdpredirect.api.match import Match, Range
 from xdpredirect.api.redirect import Mode, XdpAddressSet, XdpRedirect
+from xdpredirect.datapath.abi import U32
+from xdpredirect.datapath.mapspec import MapType
 from xdpredirect.host import Host, XdpMode
 
 INGRESS = ("p1", "p2")
@@ -66,6 +69,7 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     NAMES.map(lambda names: Broadcast(devices=tuple(names))),
     st.tuples(NAMES, st.sampled_from((KeyBy.VLAN, KeyBy.SOURCE_MAC))).map(lambda a: _table(*a)),
     st.integers(0, 3).map(lambda last: CPUs(set=(Range(0, last),))),
+    st.integers(0, 3).map(lambda last: Sockets(queues=(Range(0, last),), users=("65534",))),
 )
 MATCHES = st.sampled_from((EVERYTHING, port(7), Match(source_address_sets=("s",))))
 
@@ -323,6 +327,8 @@ NOTHING = World((), (), _wish().devices)
 BY_SET = Match(source_address_sets=("s",))
 GROUP = DeviceGroup(members=(GroupMember(name="t1"), GroupMember(name="t2")))
 KEYS = _table(["t1", "t2", "t3"], KeyBy.SOURCE_MAC)
+SOCKETS = Sockets(queues=(Range(0, 3),), users=("65534",))
+FEWER_SOCKETS = Sockets(queues=(Range(0, 1),), users=("0",))
 FEWER_KEYS = _table(["t3", "t1"], KeyBy.SOURCE_MAC)
 
 
@@ -340,6 +346,7 @@ FEWER_KEYS = _table(["t3", "t1"], KeyBy.SOURCE_MAC)
             _wish(Drop(), match=BY_SET, cidrs=9), _wish(Drop(), match=BY_SET, cidrs=7), id="less"
         ),
         pytest.param(_wish(KEYS), _wish(FEWER_KEYS), id="keys"),
+        pytest.param(_wish(SOCKETS, GROUP), _wish(FEWER_SOCKETS, Drop()), id="sockets"),
         pytest.param(_wish(GROUP), _wish(GROUP, mode=Mode.GENERIC), id="mode"),
         pytest.param(_on(("p1", 1), ("p2", 2)), _on(("p2", 1), ("p1", 2)), id="exchange"),
         pytest.param(_on(("p1", 1), ("p2", 2)), _on(("p1", 5), ("p2", 2)), id="recreate"),
@@ -350,3 +357,30 @@ def test_every_prefix_of_a_plan(before: World, after: World, half: bool) -> None
     while assert_recovers([before, after], stop, half):
         stop += 1
     assert stop > 0
+
+
+def _sockets(kernel: ModelKernel) -> dict[bytes, bytes]:
+    """What is in the XSKMAP of the running program; there is one."""
+    running = kernel.running("p1")
+    assert running is not None
+    (entries,) = [e for spec, _, e in running[1].maps.values() if spec.type is MapType.XSKMAP]
+    return entries
+
+
+@pytest.mark.parametrize("stop", range(12))
+def test_sockets_stay_whenever_a_swap_is_cut_off(stop: int) -> None:
+    kernel = walk([_wish(SOCKETS)])
+    _sockets(kernel)[U32.pack(1)] = b"sock"
+    for world in (_wish(SOCKETS, GROUP), _wish(FEWER_SOCKETS, Drop()), _wish(SOCKETS)):
+        converge(world, kernel, stop_after=stop)
+        assert _sockets(kernel) == {U32.pack(1): b"sock"}
+        converge(world, kernel)
+        assert _sockets(kernel) == {U32.pack(1): b"sock"}
+
+
+def test_a_rule_that_goes_takes_its_sockets_along() -> None:
+    kernel = walk([_wish(SOCKETS)])
+    _sockets(kernel)[U32.pack(1)] = b"sock"
+    for world in (_wish(Drop()), _wish(SOCKETS)):
+        converge(world, kernel)
+    assert _sockets(kernel) == {}
