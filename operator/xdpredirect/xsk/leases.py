@@ -17,21 +17,12 @@ from xdpredirect.xsk import sockets
 from xdpredirect.xsk.grants import Grant, Peer, Refusal, Slots, authorise, granted
 from xdpredirect.xsk.memory import Memory, Remembered
 from xdpredirect.xsk.messages import Take
+from xdpredirect.xsk.refused_binds import refusal_of
 from xdpredirect.xsk.sockets import Place
 from xdpredirect.xsk.uapi import AF_XDP
 from xdpredirect.xsk.umem import Size
 
 log = logging.getLogger("xdpredirect.xsk")
-
-_WHY = {
-    errno.EINVAL: ("NoSuchQueue", "the device has no such queue"),
-    errno.ENODEV: ("NoSuchDevice", "the device is gone"),
-    errno.ENETDOWN: ("DeviceDown", "the device is down"),
-    errno.EOPNOTSUPP: ("NoZeroCopy", "the driver has no zero-copy, which the object asks for"),
-    errno.ENOBUFS: ("MemoryLimit", "the agent's RLIMIT_MEMLOCK does not allow as much memory"),
-    errno.EPERM: ("NoCapability", "the agent lacks CAP_NET_RAW, which AF_XDP needs"),
-    errno.EACCES: ("NoCapability", "the agent lacks CAP_NET_RAW, which AF_XDP needs"),
-}
 
 
 @dataclass
@@ -94,7 +85,7 @@ class Leases:
         except OSError as error:
             if error.errno == errno.EBUSY:
                 raise Busy from error
-            return _why(error)
+            return refusal_of(error)
         self._releasing.pop(place, None)
         lease = Lease(grants, wanted.queue, peer, made.socket, sockets.is_zero_copy(made.socket))
         refusal = self._begin(lease)
@@ -248,8 +239,3 @@ class Leases:
                 if grant.ifindex == known.ifindex and known.queue in grant.queues:
                     self._empty(grant, known.queue)
             self._forget(*place)
-
-
-def _why(error: OSError) -> Refusal:
-    reason, sentence = _WHY.get(error.errno or 0, ("Failed", "the kernel refused"))
-    return Refusal(reason, f"{sentence} ({errno_name(error.errno or 0)})")

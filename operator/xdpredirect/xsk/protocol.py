@@ -4,8 +4,8 @@ Called by `server` with what came in; it answers with what is to be done. What o
 knows, whether a queue can be had, comes back as an outcome.
 
     step = receive(step.talk, Received(b"take eth0 0 2048 2048", descriptors=0))
-    step.effects == (Request(Take("eth0", 0, 2048, 2048)),)
-    step = settle(step.talk, request, Refused("NotGranted", "..."))
+    step.effects == (Ask(Take("eth0", 0, 2048, 2048)),)
+    step = settle(step.talk, question, Refused("NotGranted", "..."))
     step.effects == (Send(b"refused NotGranted ..."),)
 """
 
