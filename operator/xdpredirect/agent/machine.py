@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from xdpredirect.agent.act import Actor
 from xdpredirect.agent.actions import Action
+from xdpredirect.agent.broker import Broker
 from xdpredirect.agent.counters import read_counters
 from xdpredirect.agent.desired import Desired, DesiredInterface, desire
 from xdpredirect.agent.effective import Effective, effective
@@ -25,7 +26,7 @@ from xdpredirect.agent.place import set_names
 from xdpredirect.agent.plan import plan_interface, plan_removal
 from xdpredirect.agent.preparer import Preparer
 from xdpredirect.agent.readiness import own_fault
-from xdpredirect.agent.renames import MOVING, plan_renames
+from xdpredirect.agent.renames import plan_renames, waits_for_return
 from xdpredirect.agent.report import Finding, Report
 from xdpredirect.agent.socket_grants import grants_of
 from xdpredirect.agent.store import Key, Store, Wanted, key_of
@@ -53,10 +54,13 @@ class _Pass:
 
 
 class MachineAgent:
-    """The agent of one network namespace; keeps in memory only what saves reading again."""
+    """The agent of one network namespace; keeps in memory only what saves reading again.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    `broker` hands out AF_XDP sockets; a command that makes one pass has none.
+    """
+
+    def __init__(self, settings: Settings, broker: Broker | None = None) -> None:
+        self._settings, self._broker = settings, broker
         self._pins = Pins(settings.bpffs)
         files = {path.name: path.read_text() for path in data_dir("bpf").glob("*.[ch]")}
         self._sources = sources_digest(files)
@@ -95,7 +99,7 @@ class MachineAgent:
             self._converge_interface(run, item, seen.interfaces.get(name), seen)
         for name, there in seen.interfaces.items():
             known = name in desired.interfaces or name in desired.untouched
-            if not known and not _waits(there, host, chosen):
+            if not known and not waits_for_return(there, host, chosen):
                 self._perform(run, name, plan_removal(there))
         run.actions += self._preparer.after(wants, host, dry_run)
         if not dry_run:
@@ -104,6 +108,8 @@ class MachineAgent:
             self._monitor.keep(meanings_of(desired, seen, host), seen, host, self._names())
             if not desired.interfaces and not any(i.attached_to for i in seen.interfaces.values()):
                 self._monitor.remove()
+            if self._broker:
+                self._broker.update(grants_of(desired, seen))
             if not seen.interfaces and not seen.pass_programs:
                 release(self._pins)
         report = self._report(host, seen, chosen, desired, run.failures)
@@ -238,13 +244,3 @@ class MachineAgent:
 def _ours(there: ObservedInterface | None, seen: Observed) -> set[int]:
     programs = {g.program for g in there.generations.values()} if there else set()
     return programs | set(seen.pass_programs.values())
-
-
-def _waits(there: ObservedInterface, host: Host, chosen: Effective) -> bool:
-    """Whether the directory of a device that is gone is kept for its return: its counters then
-    go on where they stopped."""
-    # A device that went away in the middle of a rename cannot come back under that name.
-    if there.name.endswith(MOVING) or any(link.name == there.name for link in host.links):
-        return False
-    active = {o.name for o in chosen.redirects if o.spec.state != "Detached"}
-    return any(owner in active for owner, _ in there.slots.values())

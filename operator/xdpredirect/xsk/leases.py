@@ -54,20 +54,24 @@ class Busy(Exception):
 
 
 class Leases:
-    """All of one network namespace, not safe for threads. `memory` is a file of its own."""
+    """All of one network namespace, not safe for threads. `memory` is a file of its own.
+
+    `changes` counts how often a queue was taken, given up or found to be free.
+    """
 
     def __init__(self, slots: Slots, memory: Path) -> None:
         self._slots, self._memory = slots, Memory(memory)
         self._grants: tuple[Grant, ...] = ()
         self._held: dict[tuple[str, int], Lease] = {}
-        self._releasing: dict[Place, tuple[str, int]] = {}
+        self._releasing: dict[Place, Lease] = {}
+        self.changes = 0
 
     def held(self) -> tuple[Lease, ...]:
         """Every lease."""
         return tuple(self._held.values())
 
-    def releasing(self) -> tuple[tuple[str, int], ...]:
-        """Interface and queue of sockets that get nothing any more, but are not closed either."""
+    def releasing(self) -> tuple[Lease, ...]:
+        """Of sockets that get nothing any more, but that their clients have not closed either."""
         return tuple(self._releasing.values())
 
     def take(self, peer: Peer, wanted: Take) -> Handed | Refusal:
@@ -128,7 +132,8 @@ class Leases:
             self._empty(grant, lease.queue)
         lease.socket.close()
         self._held.pop(lease.place, None)
-        self._releasing[Place(lease.grants[0].ifindex, lease.queue)] = lease.place
+        self._releasing[Place(lease.grants[0].ifindex, lease.queue)] = lease
+        self.changes += 1
         self._forget(*lease.place)
 
     def update(self, grants: Collection[Grant]) -> tuple[Lease, ...]:
@@ -144,6 +149,7 @@ class Leases:
         """Which of them are free by now."""
         for place in [place for place in self._releasing if sockets.is_free(place)]:
             del self._releasing[place]
+            self.changes += 1
 
     def close(self) -> None:
         """Let go of all duplicates. Clients keep their sockets, and those their slots."""
@@ -175,6 +181,7 @@ class Leases:
         number = sockets.cookie(lease.socket)
         self._remember(Remembered(number, interface, ifindex, queue, uid, pod))
         self._held[lease.place] = lease
+        self.changes += 1
         return None
 
     def _fill(self, grant: Grant, lease: Lease, again: bool = False) -> Refusal | None:

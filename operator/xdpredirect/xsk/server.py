@@ -19,26 +19,42 @@ from typing import Self
 
 from xdpredirect.xsk.connection import Connection, send_off
 from xdpredirect.xsk.grants import Grant, Peer, Slots
+from xdpredirect.xsk.holding import Holding
 from xdpredirect.xsk.identity import Unidentified, identify
 from xdpredirect.xsk.leases import Leases
 from xdpredirect.xsk.messages import NAME
-from xdpredirect.xsk.report import Holding, holdings
+from xdpredirect.xsk.report import holdings
 
 MOST_CONNECTIONS, MOST_OF_PEER = 256, 16
-_AGAIN_SECONDS, _RELEASING_SECONDS, _DEAF_SECONDS = 0.01, 0.25, 1.0
+_AGAIN_SECONDS, _RELEASING_SECONDS, _DEAF_SECONDS, _TELL_SECONDS = 0.01, 0.25, 1.0, 1.0
 log = logging.getLogger("xdpredirect.xsk")
+
+
+def _nobody() -> None:
+    """Nobody wants to know."""
 
 
 class Server:
     """Serves clients from a thread of its own until `close`, or to the end of a `with`.
 
-    `memory` is a file in which the next server finds what this one has handed out. Raises OSError
-    when the socket cannot be made.
+    `memory` is a file in which the next server finds what this one has handed out, `grants` are
+    those of the beginning: a client that comes back must not meet a server that knows of none.
+    `changed` is called from the thread after something was taken or given back, once a second at
+    most. Raises OSError when the socket cannot be made.
     """
 
-    def __init__(self, directory: Path, slots: Slots, memory: Path) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        slots: Slots,
+        memory: Path,
+        grants: Collection[Grant] = (),
+        changed: Callable[[], None] = _nobody,
+    ) -> None:
         self._path = directory / NAME
         self._leases = Leases(slots, memory)
+        self._leases.update(grants)
+        self._changed, self._told, self._tell_at = changed, self._leases.changes, 0.0
         self._lock = threading.Lock()
         self._connections: set[Connection] = set()
         self._stopping = False
@@ -99,6 +115,7 @@ class Server:
                     if self._selector.get_map().get(key.fd) is key:
                         key.data()
                 self._pass_time()
+                self._tell()
 
     def _watch(self, descriptor: int, call: Callable[[], None]) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, call)
@@ -168,6 +185,8 @@ class Server:
                 times.append(self._look_again)
             if self._hear_again:
                 times.append(self._hear_again)
+            if self._leases.changes != self._told:
+                times.append(self._tell_at)
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _pass_time(self) -> None:
@@ -186,6 +205,12 @@ class Server:
                 connection.expire()
             if connection.over:
                 self._end(connection)
+
+    def _tell(self) -> None:
+        # Clients that come and go all the time must not keep the agent busy.
+        if self._leases.changes != self._told and time.monotonic() >= self._tell_at:
+            self._told, self._tell_at = self._leases.changes, time.monotonic() + _TELL_SECONDS
+            self._changed()
 
     def _try_again(self, connection: Connection) -> None:
         self._guard(connection, connection.try_again)

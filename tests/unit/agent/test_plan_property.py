@@ -13,9 +13,8 @@ from tests.unit.datapath.samples import EVERYTHING, address_set, host, link, por
 from xdpredirect.agent.actions import Action as PlannedAction
 from xdpredirect.agent.desired import desire
 from xdpredirect.agent.effective import Effective, effective
-from xdpredirect.agent.machine import _waits
 from xdpredirect.agent.plan import plan_interface, plan_removal
-from xdpredirect.agent.renames import plan_renames
+from xdpredirect.agent.renames import plan_renames, waits_for_return
 from xdpredirect.api.action import (
     Action,
     Broadcast,
@@ -125,7 +124,7 @@ def plan(world: World, kernel: ModelKernel) -> Iterator[PlannedAction]:
         yield from plan_interface(item.wanted, item.layout, seen.interfaces.get(name))
     chosen = Effective(redirects=world.redirects, sets={}, findings=(), held=frozenset())
     for name, interface in seen.interfaces.items():
-        if name not in desired.interfaces and not _waits(interface, there, chosen):
+        if name not in desired.interfaces and not waits_for_return(interface, there, chosen):
             yield from plan_removal(interface)
 
 
