@@ -72,8 +72,7 @@ class Brokered:
     def start(self) -> None:
         """A broker, in place of the one that was stopped."""
         with self.dut.enter():
-            self.server = Server(self.directory, self.slots, self.memory)
-        self.server.update(self.grants)
+            self.server = Server(self.directory, self.slots, self.memory, self.grants)
 
     def stop(self) -> None:
         """As at the end of an agent."""

@@ -26,7 +26,8 @@ def rows(heading: str) -> list[list[str]]:
 
 def test_the_conversation_goes_as_written() -> None:
     (block,) = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
-    talk, sent = Talk(), []
+    talk = Talk()
+    sent: list[protocol.Effect] = []
     for line in block.splitlines():
         who, words = line.split(maxsplit=1)
         if who == "client":
