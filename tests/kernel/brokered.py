@@ -32,25 +32,32 @@ from xdpredirect.xsk.server import Server
 from xdpredirect.xsk.uapi import AF_XDP
 
 PATIENCE_SECONDS = 20.0
-QUEUES = 64
+QUEUES, RULES = 8, 4
 # The tests are no installed package.
-_PATH = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
+PYTHON_PATH = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
 
 
 class MapSlots:
-    """The slots of one XSKMAP by queue, whatever the rule."""
+    """The slots of one XSKMAP: each rule has as many as there are queues. Only those of the first
+    get frames here."""
 
     def __init__(self, slots: Map) -> None:
         self._map = slots
 
-    def insert(self, _grant: Grant, queue: int, socket_fd: int) -> None:
+    def insert(self, grant: Grant, queue: int, socket_fd: int) -> None:
         try:
-            self._map.put(U32.pack(queue), U32.pack(socket_fd), new=True)
+            self._map.put(slot(queue, grant), U32.pack(socket_fd), new=True)
         except KernelError as error:
             raise OSError(error.errno, str(error)) from error
 
-    def remove(self, _grant: Grant, queue: int) -> None:
-        self._map.delete(U32.pack(queue))
+    def remove(self, grant: Grant, queue: int) -> None:
+        self._map.delete(slot(queue, grant))
+
+
+def slot(queue: int, grant: Grant | None = None) -> bytes:
+    """The key of a queue for a rule, as Brokered.grant names it."""
+    rule = int(grant.rule.removeprefix("rule-")) if grant else 0
+    return U32.pack(rule * QUEUES + queue)
 
 
 class Brokered:
@@ -59,7 +66,7 @@ class Brokered:
     def __init__(self, lab: Lab, stack: ExitStack, queues: int) -> None:
         self.scene = Scene(lab, stack, queues=queues, monitor=False)
         self.dut, self.source = self.scene.dut, self.scene.source
-        self.map = create_map(MapSpec("sockets", MapType.XSKMAP, 4, 4, QUEUES))
+        self.map = create_map(MapSpec("sockets", MapType.XSKMAP, 4, 4, QUEUES * RULES))
         stack.callback(self.map.close)
         self.slots = MapSlots(self.map)
         self.scene.run(redirect_map(self.map.fd, flags=1))
@@ -107,7 +114,7 @@ class Brokered:
     def receiver(self, *words: str) -> AbstractContextManager[Popen[str]]:
         """`xdpredirect receive p1` as nobody, without capabilities."""
         command = [sys.executable, "-m", "tests.kernel.powerless", "receive", "p1", *words]
-        here = {"XDPREDIRECT_SOCKETS_DIR": str(self.directory), "PYTHONPATH": _PATH}
+        here = {"XDPREDIRECT_SOCKETS_DIR": str(self.directory), **PYTHON_PATH}
         return self.dut.running(command, env=here)
 
     def frames(self, count: int, length: int = 64) -> list[bytes]:
@@ -122,17 +129,17 @@ class Brokered:
             assert time.monotonic() < deadline, self.server.report()
             time.sleep(0.01)
 
-    def is_empty(self, queue: int = 0) -> bool:
+    def is_empty(self, queue: int = 0, grant: Grant | None = None) -> bool:
         """Whether the slot takes a socket: XSKMAPs cannot be read."""
         with self.dut.enter():
             probe = unbound()
         try:
-            self.map.put(U32.pack(queue), U32.pack(probe.fileno()), new=True)
+            self.map.put(slot(queue, grant), U32.pack(probe.fileno()), new=True)
         except KernelError:
             return False
         finally:
             probe.close()
-        self.map.delete(U32.pack(queue))
+        self.map.delete(slot(queue, grant))
         return True
 
 

@@ -1,7 +1,7 @@
 """Runs `xdpredirect` as nobody without capabilities: `python -m tests.kernel.powerless receive p1`.
 
-Called by test_xsk_*.py. The modules are read before, by root: nobody else may read a checkout in
-root's home.
+Called by test_xsk_receive.py and test_xsk_identity.py. The modules are read before, by root: nobody
+else may read a checkout in root's home.
 """
 
 import ctypes
@@ -15,11 +15,11 @@ NOBODY = 65534
 _NO_NEW_PRIVS = 38
 
 
-def give_everything_up() -> None:
+def give_everything_up(uid: int = NOBODY) -> None:
     """Root no more, nor anything that root may do. Raises AssertionError when something is left."""
     os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
     ctypes.CDLL(None).prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
     held = [line for line in Path("/proc/self/status").read_text().splitlines() if "Cap" in line]
     none = "0" * 16
