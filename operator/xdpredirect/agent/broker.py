@@ -4,11 +4,13 @@ Made by `agent.loop`; `agent.machine` tells it after every pass who may take wha
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from xdpredirect.agent.pins import Pins
+from xdpredirect.agent.report import SocketReport
+from xdpredirect.agent.socket_report import by_object
 from xdpredirect.agent.sockets import SocketSlots
 from xdpredirect.agent.wake import Wake
 from xdpredirect.settings import Settings
@@ -34,6 +36,7 @@ class Broker:
         self._directory, self._memory = settings.sockets_dir, settings.state_dir / MEMORY
         self._slots = SocketSlots(Pins(settings.bpffs))
         self._server: Server | None = None
+        self._ended: tuple[Holding, ...] = ()
         self._wake = Wake()
         self.problem = ""
 
@@ -64,9 +67,14 @@ class Broker:
         else:
             self.problem = ""
 
-    def holdings(self) -> tuple[Holding, ...]:
-        """What is handed out now, and what is not given back yet."""
-        return self._server.report() if self._server else ()
+    def counts(self) -> tuple[Holding, ...]:
+        """Every socket, also those that ended since the last call, with what it has lost."""
+        ended, self._ended = self._ended, ()
+        return (*ended, *(self._server.counts() if self._server else ()))
+
+    def sockets(self) -> Mapping[str, tuple[SocketReport, ...]]:
+        """What is handed out, and what is not given back yet, by object."""
+        return by_object(self._server.report()) if self._server else {}
 
     def _update(self, grants: Collection[Grant]) -> None:
         if self._server is not None and not self._server.is_alive():
@@ -85,5 +93,6 @@ class Broker:
 
     def _stop(self) -> None:
         if self._server is not None:
+            self._ended = self._server.counts()
             self._server.close()
             self._server = None

@@ -15,6 +15,7 @@ from xdpredirect.agent.counters import read_counters
 from xdpredirect.agent.desired import Desired, DesiredInterface, desire
 from xdpredirect.agent.effective import Effective, effective
 from xdpredirect.agent.findings import findings as check
+from xdpredirect.agent.handed import ByAgent, Handed
 from xdpredirect.agent.loss_report import incomplete, losses_of, unknown
 from xdpredirect.agent.meanings import meanings_of
 from xdpredirect.agent.monitor import Monitor
@@ -29,6 +30,7 @@ from xdpredirect.agent.readiness import own_fault
 from xdpredirect.agent.renames import plan_renames, waits_for_return
 from xdpredirect.agent.report import Finding, Report
 from xdpredirect.agent.socket_grants import grants_of
+from xdpredirect.agent.socket_report import not_handed_out
 from xdpredirect.agent.store import Key, Store, Wanted, key_of
 from xdpredirect.agent.summary import Found, summarise
 from xdpredirect.agent.usages import usages
@@ -56,11 +58,12 @@ class _Pass:
 class MachineAgent:
     """The agent of one network namespace; keeps in memory only what saves reading again.
 
-    `broker` hands out AF_XDP sockets; a command that makes one pass has none.
+    `broker` hands out AF_XDP sockets; a command has none.
     """
 
     def __init__(self, settings: Settings, broker: Broker | None = None) -> None:
-        self._settings, self._broker = settings, broker
+        self._settings = settings
+        self._handed: Handed = broker or ByAgent(settings)
         self._pins = Pins(settings.bpffs)
         files = {path.name: path.read_text() for path in data_dir("bpf").glob("*.[ch]")}
         self._sources = sources_digest(files)
@@ -105,11 +108,11 @@ class MachineAgent:
         if not dry_run:
             host, seen, chosen, desired = self._look()
             self._record(chosen, desired, run)
+            self._monitor.sockets = self._handed.counts()
             self._monitor.keep(meanings_of(desired, seen, host), seen, host, self._names())
             if not desired.interfaces and not any(i.attached_to for i in seen.interfaces.values()):
                 self._monitor.remove()
-            if self._broker:
-                self._broker.update(grants_of(desired, seen))
+            self._handed.update(grants_of(desired, seen))
             if not seen.interfaces and not seen.pass_programs:
                 release(self._pins)
         report = self._report(host, seen, chosen, desired, run.failures)
@@ -151,7 +154,7 @@ class MachineAgent:
     ) -> None:
         link = item.wanted.link
         holder = link.xdp_prog_id
-        if holder and holder not in _ours(there, seen):
+        if holder and not seen.owns(link.name, holder):
             error = ForeignProgram(link.name, holder, foreign_program_name(holder))
             run.failures[link.name] = str(error)
             return
@@ -217,6 +220,7 @@ class MachineAgent:
             *desired.findings,
             *check(wants, host),
             *self._preparer.findings(wants),
+            *not_handed_out(desired, self._handed.problem),
         ]
         if not self._monitor.there():
             found += unknown((o.name for o in wanted), seen, self._monitor.problem)
@@ -237,10 +241,6 @@ class MachineAgent:
                 counters=counters,
                 failures=failures,
                 losses=losses_of(ledger),
+                sockets=self._handed.sockets(),
             )
         )
-
-
-def _ours(there: ObservedInterface | None, seen: Observed) -> set[int]:
-    programs = {g.program for g in there.generations.values()} if there else set()
-    return programs | set(seen.pass_programs.values())

@@ -56,3 +56,9 @@ class Observed:
 
     interfaces: Mapping[str, ObservedInterface]
     pass_programs: Mapping[int, int]
+
+    def owns(self, interface: str, program: int) -> bool:
+        """Whether a program is ours that may be found on this interface."""
+        there = self.interfaces.get(interface)
+        programs = {g.program for g in there.generations.values()} if there else set()
+        return program in programs or program in self.pass_programs.values()

@@ -9,7 +9,8 @@ import time
 
 from xdpredirect.xsk import protocol
 from xdpredirect.xsk.grants import Peer, Refusal
-from xdpredirect.xsk.leases import Busy, Lease, Leases
+from xdpredirect.xsk.lease import Busy, Lease
+from xdpredirect.xsk.leases import Leases
 from xdpredirect.xsk.messages import (
     REQUEST_OCTETS,
     Bound,

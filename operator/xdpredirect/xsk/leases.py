@@ -8,13 +8,15 @@ import errno
 import logging
 import os
 import socket
+from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from xdpredirect.errors import XdpRedirectError, errno_name
 from xdpredirect.xsk import sockets
 from xdpredirect.xsk.grants import Grant, Peer, Refusal, Slots, authorise, granted
+from xdpredirect.xsk.holding import Holding
+from xdpredirect.xsk.lease import Busy, Handed, Lease
 from xdpredirect.xsk.memory import Memory, Remembered
 from xdpredirect.xsk.messages import Take
 from xdpredirect.xsk.refused_binds import refusal_of
@@ -22,35 +24,9 @@ from xdpredirect.xsk.sockets import Place
 from xdpredirect.xsk.uapi import AF_XDP
 from xdpredirect.xsk.umem import Size
 
+MOST_ENDED = 1024
+"""Of which `counts` will tell; the agent asks after a second at the latest."""
 log = logging.getLogger("xdpredirect.xsk")
-
-
-@dataclass
-class Lease:
-    """`grants` are those of all rules whose frames of this queue go to the client."""
-
-    grants: tuple[Grant, ...]
-    queue: int
-    peer: Peer
-    socket: socket.socket
-    zero_copy: bool
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """Interface and queue."""
-        return self.grants[0].interface, self.queue
-
-
-@dataclass(frozen=True)
-class Handed:
-    """A new lease, and the memfd that goes to the client, to be closed by the caller."""
-
-    lease: Lease
-    memfd: int
-
-
-class Busy(Exception):
-    """Another socket has the queue. One whose owner has just ended has it for 40 ms more."""
 
 
 class Leases:
@@ -64,6 +40,7 @@ class Leases:
         self._grants: tuple[Grant, ...] = ()
         self._held: dict[tuple[str, int], Lease] = {}
         self._releasing: dict[Place, Lease] = {}
+        self._ended: deque[Holding] = deque(maxlen=MOST_ENDED)
         self.changes = 0
 
     def held(self) -> tuple[Lease, ...]:
@@ -73,6 +50,13 @@ class Leases:
     def releasing(self) -> tuple[Lease, ...]:
         """Of sockets that get nothing any more, but that their clients have not closed either."""
         return tuple(self._releasing.values())
+
+    def counts(self) -> tuple[Holding, ...]:
+        """Every lease there is, and those that have ended since the last call, as they were then:
+        what a socket has lost is known as long as it is open."""
+        ended = tuple(self._ended)
+        self._ended.clear()
+        return (*ended, *(lease.look() for lease in self.held()))
 
     def take(self, peer: Peer, wanted: Take) -> Handed | Refusal:
         """A socket for the peer, already in its slots. Raises Busy."""
@@ -130,6 +114,7 @@ class Leases:
         The queue is free once the client has closed its own."""
         for grant in lease.grants:
             self._empty(grant, lease.queue)
+        self._ended.append(lease.look())
         lease.socket.close()
         self._held.pop(lease.place, None)
         self._releasing[Place(lease.grants[0].ifindex, lease.queue)] = lease

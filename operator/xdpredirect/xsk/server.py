@@ -88,6 +88,11 @@ class Server:
         with self._lock:
             return holdings(self._leases)
 
+    def counts(self) -> tuple[Holding, ...]:
+        """Every socket that is handed out, and those that ended since the last call."""
+        with self._lock:
+            return self._leases.counts()
+
     def is_alive(self) -> bool:
         """Whether it still serves; False after a defect."""
         return self._thread.is_alive()
