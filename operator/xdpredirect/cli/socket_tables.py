@@ -18,7 +18,7 @@ def socket_parts(report: Report, width: int) -> list[RenderableType]:
         return []
     table = make_table(
         width,
-        *("OBJECT/RULE", "QUEUE", "STATE", "MODE", "HOLDER"),
+        *("OBJECT/RULE", "QUEUE", "MODE", "HOLDER"),
         *(">RING FULL", ">NO BUFFER", ">DROPPED"),
     )
     figure = count if width >= WIDE else brief
@@ -27,8 +27,8 @@ def socket_parts(report: Report, width: int) -> list[RenderableType]:
         table.add_row(
             Text(f"{name}/{one.rule}"),
             Text(f"{one.interface} {one.queue}", style="name"),
-            Text(one.state.value, style="good" if held else "risk"),
-            Text(one.mode.value),
+            # Nothing comes into the memory of one that is to be closed.
+            Text(one.mode.value) if held else Text(one.state.value, style="risk"),
             _holder(one),
             *(
                 Text(figure(number), style="risk" if number else "")

@@ -172,11 +172,11 @@ def test_sockets_are_a_table_where_there_are_some(width: int) -> None:
             console.print(part)
     _, title, names, *rows = capture.get().splitlines()
     assert title == "SOCKETS"
-    assert names.split()[:5] == ["OBJECT/RULE", "QUEUE", "STATE", "MODE", "HOLDER"]
+    assert names.split()[:4] == ["OBJECT/RULE", "QUEUE", "MODE", "HOLDER"]
     text = " ".join(" ".join(rows).split())
-    lost = "1,234,567" if width >= 100 else "1.23 M"
-    for words in ("edge/captur", "ens1f0 0", "Held", "ZeroCopy", "4711", lost, "Releasing"):
+    for words in ("edge/capture", "ens1f0 0", "ZeroCopy", "4711", "Releasing"):
         assert words in text
+    assert text.count("1,234,567") == 3
     assert socket_parts(busy(), width) == []
 
 
