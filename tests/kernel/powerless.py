@@ -1,11 +1,15 @@
-"""Runs `xdpredirect` as nobody without capabilities: `python -m tests.kernel.powerless receive p1`.
+"""Runs `xdpredirect`, or a script, as nobody without capabilities:
 
-Called by test_xsk_receive.py and test_xsk_identity.py. The modules are read before, by root: nobody
-else may read a checkout in root's home.
+    python -m tests.kernel.powerless receive p1
+    python -m tests.kernel.powerless count.py
+
+Called by test_xsk_*.py. Modules and script are read before, by root: nobody else may read a
+checkout in root's home.
 """
 
 import ctypes
 import os
+import sys
 from pathlib import Path
 
 import xdpredirect.cli.receive
@@ -28,5 +32,10 @@ def give_everything_up(uid: int = NOBODY) -> None:
 
 if __name__ == "__main__":
     assert xdpredirect.cli.receive.receive.name == "receive"
+    script = Path(sys.argv[1])
+    code = compile(script.read_text(), script, "exec") if script.suffix == ".py" else None
     give_everything_up()
-    main()
+    if code is None:
+        main()
+    else:
+        exec(code)

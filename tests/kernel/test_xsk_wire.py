@@ -14,6 +14,7 @@ import pytest
 from tests.kernel.brokered import Brokered, brokered
 from tests.kernel.lab import Lab
 from tests.kernel.raw_client import RawClient
+from xdpredirect.errors import SocketRefused
 from xdpredirect.xsk import protocol, server
 
 HELLO, TAKE = b"hello 1 a", b"take p1 0 64 2048"
@@ -157,6 +158,9 @@ def test_connections_of_one_user(lab: Lab) -> None:
                 words = f"a user or a pod has {server.MOST_OF_PEER} at most"
                 assert more.hear() == f"refused TooManyConnections {words}"
                 assert more.hear() == ""
+            # Our own client says hello at once, whether or not it is too late for that.
+            with pytest.raises(SocketRefused, match="TooManyConnections"):
+                b.connect()
         assert client.ask(TAKE).startswith("bound ")
 
 

@@ -4,6 +4,7 @@ import array
 import os
 import select
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -35,7 +36,7 @@ class Session:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._socket.settimeout(_SECONDS)
-            self._socket.connect(str(directory / NAME))
+            _connect(self._socket, directory / NAME)
             self.ask(Hello(VERSION, name))
         except BaseException:
             self._socket.close()
@@ -58,9 +59,11 @@ class Session:
     def ask(self, request: Request, *descriptors: int) -> tuple[Reply, list[int]]:
         """The answer and the descriptors that came with it, the caller's to close."""
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
-        self._socket.sendmsg(
-            [record(request)], [rights] if descriptors else [], socket.MSG_NOSIGNAL
-        )
+        # Who is turned away at the door is told why before the request can be sent.
+        with suppress(BrokenPipeError):
+            self._socket.sendmsg(
+                [record(request)], [rights] if descriptors else [], socket.MSG_NOSIGNAL
+            )
         while True:
             reply, received = self._receive()
             if isinstance(reply, Refused):
@@ -86,7 +89,11 @@ class Session:
     def _receive(self) -> tuple[Reply, list[int]]:
         numbers = array.array("i")
         room = socket.CMSG_SPACE(2 * numbers.itemsize)
-        data, rights, flags, _ = self._socket.recvmsg(REPLY_OCTETS, room, _CLOEXEC)
+        try:
+            data, rights, flags, _ = self._socket.recvmsg(REPLY_OCTETS, room, _CLOEXEC)
+        except ConnectionResetError:
+            # Our request was not read any more; the last record of the broker comes after this.
+            data, rights, flags, _ = self._socket.recvmsg(REPLY_OCTETS, room, _CLOEXEC)
         for level, kind, value in rights:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 numbers.frombytes(value[: len(value) - len(value) % numbers.itemsize])
@@ -102,3 +109,12 @@ class Session:
 def _close(descriptors: list[int]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
+
+
+def _connect(made: socket.socket, path: Path) -> None:
+    try:
+        made.connect(str(path))
+    except OSError as error:
+        # Sockets do not say it of themselves, and it is where people have to look.
+        error.filename = str(path)
+        raise
