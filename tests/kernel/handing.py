@@ -8,11 +8,14 @@ Used by test_sockets_*.py. Between the object's file and the frame in the client
         h.send(frames)
 """
 
+import json
 import os
+import shlex
 import subprocess
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from tests.kernel.lab import Host, Lab
 from tests.kernel.lifecycle import until
@@ -22,6 +25,7 @@ from tests.kernel.test_actions_sockets import sockets
 
 # The tests are no installed package.
 _PATH = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
+STATUS = [sys.executable, "-m", "xdpredirect", "status"]
 AGENT = [sys.executable, "-m", "xdpredirect", "agent", "--resync-seconds", "3600"]
 
 
@@ -45,8 +49,11 @@ class Handing:
         new.rename(self.files / "o.yaml")
 
     def agent(self) -> AbstractContextManager[subprocess.Popen[str]]:
-        """Until the end of the block. Resync is out of the way."""
-        return self.dut.running([*AGENT, "--files", str(self.files)])
+        """Until the end of the block. Resync is out of the way. What it says goes into a file: a
+        pipe that nobody reads is full after some hundred clients, and stops it."""
+        log = shlex.quote(str(self.dut.state_dir / "agent.log"))
+        to_log = ["sh", "-c", f'exec "$@" >>{log} 2>&1', "sh"]
+        return self.dut.running([*to_log, *AGENT, "--files", str(self.files)])
 
     def receiver(self, *words: str) -> AbstractContextManager[subprocess.Popen[str]]:
         """`xdpredirect receive in` as nobody, without capabilities."""
@@ -71,4 +78,17 @@ def taken(client: subprocess.Popen[str]) -> None:
     assert line.startswith("receiving from queue"), line
 
 
-__all__ = ["Handing", "frames", "sockets", "taken"]
+def thing(handing: Handing) -> Any:
+    """The object in the report of `xdpredirect status`."""
+    report = json.loads(handing.dut.run([*STATUS, "-o", "json"]).stdout)["report"]
+    (found,) = report["objects"]
+    return found
+
+
+def held(handing: Handing) -> list[Any]:
+    """The sockets that are handed out, as `xdpredirect status` has them."""
+    found: list[Any] = thing(handing)["sockets"]
+    return found
+
+
+__all__ = ["STATUS", "Handing", "frames", "held", "sockets", "taken", "thing"]

@@ -1,15 +1,12 @@
 """Who holds which socket and what it lost, in `xdpredirect status`, and that no frame is lost twice
 on paper."""
 
-import json
 import signal
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.kernel.handing import Handing, frames, sockets, taken
+from tests.kernel.handing import STATUS, Handing, frames, held, sockets, taken, thing
 from tests.kernel.lab import Lab
 from tests.kernel.lifecycle import until
 from tests.kernel.powerless import NOBODY
@@ -17,7 +14,6 @@ from tests.kernel.powerless import NOBODY
 RING = 2048
 """Frames of a socket of `xdpredirect receive`."""
 N = RING + 500
-STATUS = [sys.executable, "-m", "xdpredirect", "status"]
 
 
 @pytest.fixture
@@ -25,22 +21,10 @@ def handing(lab: Lab, tmp_path: Path) -> Handing:
     return Handing(lab, tmp_path / "wanted")
 
 
-def thing(handing: Handing) -> Any:
-    """The object in the report of `xdpredirect status`."""
-    report = json.loads(handing.dut.run([*STATUS, "-o", "json"]).stdout)["report"]
-    (found,) = report["objects"]
-    return found
-
-
 def not_handed_out(handing: Handing) -> str:
     """The finding that says why nobody can take a socket; empty when there is none."""
     found = thing(handing)["findings"]
     return next((f["message"] for f in found if f["reason"] == "SocketsNotHandedOut"), "")
-
-
-def held(handing: Handing) -> list[Any]:
-    found: list[Any] = thing(handing)["sockets"]
-    return found
 
 
 def test_who_holds_it_and_what_it_lost(handing: Handing) -> None:

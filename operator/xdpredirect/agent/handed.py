@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from xdpredirect.agent import status
-from xdpredirect.agent.lock import holder
+from xdpredirect.agent.lock import LOCK_FILE, holder
 from xdpredirect.agent.report import Report, SocketReport
 from xdpredirect.agent.socket_report import NOT_HANDED_OUT
 from xdpredirect.agent.store import Store
@@ -15,6 +15,7 @@ from xdpredirect.settings import Settings
 from xdpredirect.xsk.grants import Grant
 from xdpredirect.xsk.holding import Holding
 
+_NOTHING_YET = Report(objects=(), interfaces=())
 _NO_AGENT = "no agent is running; `xdpredirect agent` hands them out."
 
 
@@ -70,9 +71,11 @@ class ByAgent:
         owner = holder(self._settings.state_dir)
         if owner is None or owner.files is None:
             return None
+        store = Store(self._settings.state_dir)
+        started = self._settings.state_dir / LOCK_FILE
         try:
-            written = Store(self._settings.state_dir).read_status().get("report")
-            return status.report_from_dict(written)
-        except ValueError:
-            # None yet, or of another version, whose agent is about to be replaced.
-            return Report(objects=(), interfaces=())
+            if store.status_path.stat().st_mtime_ns < started.stat().st_mtime_ns:
+                return _NOTHING_YET  # Of the agent before this one.
+            return status.report_from_dict(store.read_status().get("report"))
+        except (FileNotFoundError, ValueError):
+            return _NOTHING_YET
