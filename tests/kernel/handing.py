@@ -60,6 +60,11 @@ class Handing:
         command = [sys.executable, "-m", "tests.kernel.powerless", "receive", INGRESS, *words]
         return self.dut.running(command, env={"PYTHONPATH": _PATH})
 
+    def memory(self) -> list[Any]:
+        """What the agent has written down of the sockets that it has handed out."""
+        found: list[Any] = json.loads((self.dut.state_dir / "sockets.json").read_text())["sockets"]
+        return found
+
     def serves(self) -> None:
         """Waits until there is a broker."""
         until(self.socket.exists, "a broker")

@@ -1,6 +1,7 @@
 """Sockets outlive their agent, and leave nothing behind: agents killed under traffic, clients
 killed, a thousand that come and go."""
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -108,6 +109,29 @@ def test_a_client_that_is_killed_empties_its_slot(handing: Handing) -> None:
             assert stack.wait(10) == sent
         with handing.receiver() as other:
             taken(other)
+
+
+def test_what_was_taken_back_while_no_agent_ran_gets_nothing(handing: Handing) -> None:
+    handing.want(sockets("0-1", on_miss="Pass"))
+    with ExitStack() as stack:
+        agent = stack.enter_context(handing.agent())
+        handing.serves()
+        client = stack.enter_context(handing.receiver())
+        taken(client)
+        client.send_signal(signal.SIGSTOP)
+        agent.kill()
+        agent.wait(10)
+        handing.want(AS_ROOT.replace("Drop", "Pass"))
+        stack.enter_context(handing.agent())
+        until(lambda: not handing.memory(), "the next agent's first pass")
+        with handing.near.counter() as counter:
+            sent = [numbered(number) for number in range(FLOWS)]
+            handing.far.send(sent)
+            assert sorted(counter.wait(FLOWS)) == sorted(sent)
+        client.send_signal(signal.SIGCONT)
+        output, _ = client.communicate(timeout=60)
+        assert "NotGranted" in output
+        assert "0 frames" in output
 
 
 def descriptors(agent: Popen[str]) -> list[str]:
