@@ -58,7 +58,7 @@ lint: setup ## style, types, layers
 format: setup ## rewrite Python and C in the project's style
 	@.venv/bin/ruff check --quiet --fix-only .
 	@.venv/bin/ruff format --quiet .
-	@.venv/bin/clang-format -i bpf/*.c bpf/*.h
+	@.venv/bin/clang-format -i bpf/*.c bpf/*.h examples/*.c
 
 bench: setup ## measure against xdp-bench and the bare helpers (root)
 	@$(PYTHON) -m tests.bench

@@ -106,6 +106,12 @@ inline_fn struct counter *count(__u32 slot, __u64 length)
 		return XDP_REDIRECT;                                                               \
 	}
 
+/* An AF_XDP socket takes frames only of the device and queue that it is bound to. */
+#define SOCKETS(slot, map, queues, miss)                                                           \
+	HIT(slot)                                                                                  \
+	REDIRECTED((0 queues) ? redirect_map(MAP(map), p.rx_queue, 0) : XDP_ABORTED, miss)         \
+	return XDP_REDIRECT;
+
 /*
  * Tables. A key is a number, or -1 when the frame has none, which is a miss. `found` becomes the
  * target: an index of MAP_DEVICES, or a CPU.

@@ -21,7 +21,7 @@ check() {
 mapfile -t shell_files < <(find scripts -name '*.sh' | sort)
 mapfile -t yaml_files < <(find crds charts config contrib docs examples .yamllint \
 	\( -name '*.yaml' -o -name '*.yml' -o -name .yamllint \) -not -path '*/templates/*' 2>/dev/null | sort)
-mapfile -t c_files < <(find bpf -maxdepth 1 -name '*.[ch]' | sort)
+mapfile -t c_files < <(find bpf examples -maxdepth 1 -name '*.[ch]' | sort)
 
 check "ruff" ruff check --quiet .
 check "ruff format" ruff format --quiet --check .

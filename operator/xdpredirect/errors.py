@@ -7,6 +7,7 @@ XdpRedirectError
 ├── CompileError        clang refused the generated program: a defect of ours, never of the user
 ├── VerifierError       the kernel's verifier refused it; keeps the whole log
 ├── ApiError            the API server refused a request, or could not be reached
+├── SocketRefused       the broker of AF_XDP sockets refused a client, or took a queue back
 └── Locked              another process owns this bpffs or state directory
 """
 
@@ -88,6 +89,14 @@ class ApiError(XdpRedirectError):
         self.retry_after = retry_after
         # 401: the token may have been renewed since; 403: the role may be there in a moment.
         self.retry = status in (0, 401, 403, 408, 409, 429) or status >= 500
+
+
+class SocketRefused(XdpRedirectError):
+    """`reason` is a word of docs/protocol.md, `sentence` the broker's own."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(f"{sentence} ({reason})")
+        self.reason, self.sentence = reason, sentence
 
 
 class Locked(XdpRedirectError):

@@ -84,13 +84,15 @@ class Cpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """One machine. `labels` are those that a nodeSelector is held against."""
+    """One machine. `labels` are those that a nodeSelector is held against; `users` are numbers by
+    name, as far as they are known where the agent runs."""
 
     hostname: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
     cpus: tuple[Cpu, ...] = ()
     kernel: tuple[int, int] = (0, 0)
+    users: dict[str, int] = field(default_factory=dict)
 
     def link(self, ifindex: int) -> Link | None:
         """The link with that ifindex, if it is there."""

@@ -61,6 +61,9 @@ class Settings:
     metrics: str = ""
     """Where the agent serves /metrics: address and port; empty: nowhere."""
 
+    sockets_dir: Path = Path("/run/xdpredirect/sockets")
+    """Directory of the socket at which the agent hands out AF_XDP sockets."""
+
     log: str = "text"
     """Log format: `text` or `json`, one line a record, to standard error."""
 
@@ -112,6 +115,13 @@ OPTIONS = (
     Option("agents", "--agents", "FILE", "none", "what the DaemonSet of the agents is to be"),
     Option("resync_seconds", "--resync-seconds", "SECONDS", "30", "agent: look at all this often"),
     Option("metrics", "--metrics", "ADDRESS:PORT", "none", "agent: where /metrics answers"),
+    Option(
+        "sockets_dir",
+        "--sockets-dir",
+        "DIR",
+        "/run/xdpredirect/sockets",
+        "where AF_XDP sockets are handed out",
+    ),
     Option("log", "--log", "text|json", "text", "format of the log on standard error"),
 )
 
@@ -232,5 +242,6 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "agents": _path,
     "resync_seconds": _seconds,
     "metrics": _metrics,
+    "sockets_dir": _path,
     "log": _one_of("text", "json"),
 }

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import figures, monitor, peer, plot, testrun, throughput, times
+from tests.bench import figures, monitor, peer, plot, sockets, testrun, throughput, times
 from tests.bench.figures import Figure
 from tests.bench.sample import Spread
 from tests.kernel.lab.sweep import sweep
 
-DEFAULT = ("testrun", "times", "throughput", "monitor")
+DEFAULT = ("testrun", "times", "throughput", "monitor", "sockets")
 PLOTS = Path("docs/img")
 
 
@@ -84,6 +84,10 @@ def _monitor(quick: bool) -> dict[str, Spread]:
     return monitor.frames(3 if quick else 7) | monitor.reading(3 if quick else 11)
 
 
+def _sockets(quick: bool) -> dict[str, Spread]:
+    return sockets.measure(*((10, 1, 20) if quick else (40, 5, 100)))
+
+
 def _cluster(quick: bool) -> dict[str, Spread]:
     from tests.bench.cluster import measure  # noqa: PLC0415 - needs what only this group needs
 
@@ -95,6 +99,7 @@ _MEASURE = {
     "times": _times,
     "throughput": _throughput,
     "monitor": _monitor,
+    "sockets": _sockets,
     "cluster": _cluster,
 }
 

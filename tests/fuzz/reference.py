@@ -29,6 +29,7 @@ from xdpredirect.api.action import (
     OnMiss,
     Pass,
     Route,
+    Sockets,
     ToDevice,
     Tx,
 )
@@ -102,8 +103,8 @@ def has_target(case: Case, redirect: XdpRedirect, rule: Rule, packet: Packet) ->
     match action:
         case Pass() | Drop() | Tx():
             return True
-        case Route():
-            return False  # the namespace has no routes
+        case Route() | Sockets():
+            return False  # the namespace has no routes, and nobody takes a socket
         case ToDevice(name=name):
             return bool(_links(case, redirect, name))
         case DeviceGroup(members=members):

@@ -19,6 +19,7 @@ def cpu_table(key_by: str, key: str, cpu: int = 0) -> str:
     return f"type: CPUTable, cpuTable: {{keyBy: {key_by}, entries: {entries}}}"
 
 
+CLIENTS = "[{type: Users, users: ['0']}]"
 # Each leads to something that this machine lacks, or asks for a key that the frame lacks.
 NOWHERE = {
     "device": "type: Device, device: {name: gone}",
@@ -37,6 +38,8 @@ NOWHERE = {
     "cpu-table": cpu_table("DSCP", "1"),
     "cpu-offline": cpu_table("DSCP", "0", OFFLINE),
     "cpu-address": cpu_table("DestinationIP", "10.0.0.0/8"),
+    "sockets": f"type: Sockets, sockets: {{queues: '0', clients: {CLIENTS}}}",
+    "other-queue": f"type: Sockets, sockets: {{queues: 1-999, clients: {CLIENTS}}}",
     "route": "type: Route",
 }
 # Where the frames of such a rule come out.

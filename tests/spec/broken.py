@@ -10,6 +10,7 @@ Json = dict[str, Any]
 _UDP: Json = {"protocols": ["UDP"]}
 _DEVICE: Json = {"type": "Device", "device": {"name": "eth1"}}
 _MAC = "02:00:00:00:00:01"
+_USERS: Json = {"type": "Users", "users": ["0"]}
 
 CIDRS = (
     "10.0.0.1/8",
@@ -101,6 +102,27 @@ MATCHES: tuple[Json, ...] = (
     {"lengths": [{"max": 65536}]},
 )
 
+_WRONG_SOCKETS: tuple[Json, ...] = (
+    {"queues": ""},
+    {"queues": "3-0"},
+    {"queues": "1000"},
+    {"queues": 0},
+    {"clients": []},
+    {"clients": [_USERS] * 9},
+    {"clients": [{"type": "Users"}]},
+    {"clients": [{"users": ["0"]}]},
+    {"clients": [{"type": "Pods", "users": ["0"]}]},
+    {"clients": [{"type": "Users", "users": []}]},
+    {"clients": [{"type": "Users", "users": ["0"] * 17}]},
+    {"clients": [{"type": "Users", "users": [0]}]},
+    {"clients": [{"type": "Users", "users": ["Root"]}]},
+    {"clients": [{"type": "Users", "users": ["007"]}]},
+    {"clients": [{"type": "Users", "users": ["4294967295"]}]},
+    {"access": "Transmit"},
+    {"copyMode": "auto"},
+    {"protocol": "Native"},
+)
+
 ACTIONS: tuple[Json, ...] = (
     {},
     {"type": "Tunnel"},
@@ -189,6 +211,14 @@ ACTIONS: tuple[Json, ...] = (
             {"auto": {"avoid": ["irq"]}},
         )
     ),
+    *(
+        {"type": "Sockets", "sockets": {"queues": "0", "clients": [_USERS], **wrong}}
+        for wrong in _WRONG_SOCKETS
+    ),
+    {"type": "Sockets"},
+    {"type": "Sockets", "sockets": {"queues": "0"}},
+    {"type": "Sockets", "sockets": {"clients": [_USERS]}},
+    {"type": "Drop", "sockets": {"queues": "0", "clients": [_USERS]}},
     {"type": "Route", "route": {"table": 0}},
     {"type": "Drop", "route": {"table": 1}},
 )

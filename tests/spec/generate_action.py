@@ -120,6 +120,20 @@ def _auto(rng: Random) -> Json:
     return {name: fields[name]() for name in some(rng, tuple(fields))}
 
 
+def _sockets(rng: Random) -> Json:
+    """Granted queues; whoever could take them is no matter of frames."""
+    users = some(rng, ("root", "65534", "0", "4294967294", "_capture-2"), 5)
+    sockets: Json = {
+        "queues": number_list(rng, 999),
+        "clients": [{"type": "Users", "users": users}],
+    }
+    if rng.random() < 0.3:
+        sockets["access"] = rng.choice(("Receive", "ReceiveTransmit"))
+    if rng.random() < 0.3:
+        sockets["copyMode"] = rng.choice(("Auto", "Copy", "ZeroCopy"))
+    return sockets
+
+
 def _route(rng: Random) -> Json:
     return {"table": rng.choice((1, 254, 4294967295))} if rng.random() < 0.7 else {}
 
@@ -134,5 +148,6 @@ _MEMBERS: dict[str, tuple[str, Callable[[Random], object]] | None] = {
     "Broadcast": ("broadcast", _broadcast),
     "CPUs": ("cpus", _cpus),
     "CPUTable": ("cpuTable", lambda rng: _table(rng, "cpu", lambda r: r.randint(0, 4095))),
+    "Sockets": ("sockets", _sockets),
     "Route": ("route", _route),
 }

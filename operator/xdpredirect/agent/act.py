@@ -128,6 +128,11 @@ class Actor:
     def _create_map(self, action: CreateMap) -> None:
         path = self.pins.map(action.interface, action.generation, action.spec.name)
         path.parent.mkdir(exist_ok=True, mode=0o700)
+        if action.kept_from:
+            kept = self.pins.map(action.interface, action.kept_from, action.spec.name)
+            with opened_pin(kept) as fd:
+                pin(fd, path)
+            return
         with create_map(action.spec) as created:
             pin(created.fd, path)
 

@@ -4,8 +4,8 @@ carries them out, `--dry-run` prints them. Each sentence names what changes."""
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from xdpredirect.datapath.builder import MapWanted, ProgramWanted
 from xdpredirect.datapath.mapspec import MapSpec
+from xdpredirect.datapath.pieces import MapWanted, ProgramWanted
 from xdpredirect.datapath.slots import RuleId
 
 
@@ -48,14 +48,18 @@ class FreeSlots:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateMap:
-    """Create and pin one map of a generation."""
+    """Create and pin one map of a generation; or, with `kept_from`, pin the one of that name of
+    another generation here too, with all that it holds."""
 
     interface: str
     generation: str
     spec: MapSpec
+    kept_from: str = ""
 
     def __str__(self) -> str:
         kind = self.spec.type.name
+        if self.kept_from:
+            return f"{self.interface}: keep {kind} {self.spec.name}"
         return f"{self.interface}: create {kind} {self.spec.name} ({self.spec.max_entries} entries)"
 
 

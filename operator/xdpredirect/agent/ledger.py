@@ -13,10 +13,12 @@ from typing import NamedTuple
 from xdpredirect.agent.losses import Cause, Scene, attribute, attribute_counter, sends_on
 from xdpredirect.agent.meanings import Meanings, Section
 from xdpredirect.agent.report import RuleCounters
+from xdpredirect.agent.socket_losses import Seen, attribute_socket, lost_since
 from xdpredirect.api.action import OnMiss
 from xdpredirect.datapath.abi import Event, LossKey
 from xdpredirect.datapath.mapspec import MapType
 from xdpredirect.reasons import Own
+from xdpredirect.xsk.holding import Holding
 
 WRAP = 1 << 64
 RATE_SECONDS = 1.0
@@ -51,7 +53,8 @@ class Reading:
     """What was read at `time` (seconds since 1970; `now` is the same as RFC 3339).
 
     `monitor` identifies the installation that `counts` belong to, empty when there is none.
-    `counters` are the rules' own, by (interface, object, rule).
+    `counters` are the rules' own, by (interface, object, rule); `sockets` those that were handed
+    out, by a key that no other one gets.
     """
 
     monitor: str
@@ -59,11 +62,12 @@ class Reading:
     counters: Mapping[tuple[str, str, str], RuleCounters]
     time: float
     now: str
+    sockets: Mapping[str, Holding] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """`seen` and `counters` are the absolute counts that `totals` already include. `owed` is, by
+    """`seen`, `counters` and `sockets` are the counts that `totals` already include. `owed` is, by
     interface, what its CPUMAP programs lost less the failed redirects that explain it, and is in
     no total yet.
     """
@@ -74,6 +78,7 @@ class Ledger:
     counters: Mapping[CounterKey, int] = field(default_factory=dict)
     totals: Mapping[Cause, Total] = field(default_factory=dict)
     owed: Mapping[str, int] = field(default_factory=dict)
+    sockets: Seen = field(default_factory=dict)
     meanings: Meanings = field(default_factory=Meanings)
 
 
@@ -96,6 +101,10 @@ def fold(ledger: Ledger, reading: Reading, scene: Scene) -> Ledger:
         if found is not None:
             _add(totals, found.cause, packets, found.hint, reading.now)
     counters = _fold_counters(ledger.counters, reading, scene, totals)
+    lost, sockets = lost_since(ledger.sockets, reading.sockets)
+    for one in lost if not reading.monitor else ():  # Else among the counts.
+        found = attribute_socket(one, scene)
+        _add(totals, found.cause, one.packets, found.hint, reading.now)
     return replace(
         ledger,
         monitor=reading.monitor,
@@ -104,6 +113,7 @@ def fold(ledger: Ledger, reading: Reading, scene: Scene) -> Ledger:
         counters=counters,
         totals=totals,
         owed=owed,
+        sockets=sockets,
     )
 
 

@@ -48,6 +48,7 @@ def _encode(ledger: Ledger) -> dict[str, object]:
         "counters": [[*key, count] for key, count in ledger.counters.items()],
         "totals": [[*cause, *astuple(total)] for cause, total in ledger.totals.items()],
         "owed": dict(ledger.owed),
+        "sockets": dict(ledger.sockets),
         "maps": [to_plain(found) for found in meanings.maps.values()],
         "programs": list(meanings.programs.items()),
         "interfaces": [to_plain(found) for found in meanings.interfaces.values()],
@@ -65,6 +66,8 @@ def _decode(found: Mapping[str, Any]) -> Ledger:
         counters={CounterKey(*key): count for *key, count in found["counters"]},
         totals={Cause(*row[:7]): Total(*row[7:]) for row in found["totals"]},
         owed={str(name): int(count) for name, count in found["owed"].items()},
+        # Not there in files of agents that handed out none.
+        sockets={str(key): tuple(row) for key, row in found.get("sockets", {}).items()},
         meanings=Meanings(
             maps={item.id: item for item in maps if isinstance(item, MapMeaning)},
             programs={int(number): str(name) for number, name in found["programs"]},

@@ -5,7 +5,7 @@ Called by `agent.act`; the variants come from `datapath.assemble`, the fastest f
 
 from collections.abc import Mapping
 
-from xdpredirect.datapath.builder import ProgramWanted
+from xdpredirect.datapath.pieces import ProgramWanted
 from xdpredirect.datapath.source import flatten
 from xdpredirect.errors import CompileError, VerifierError
 from xdpredirect.kernel.compile import Compiler, relocate

@@ -9,11 +9,12 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Protocol
 
+from xdpredirect.agent.broker import Broker
 from xdpredirect.agent.machine import MachineAgent
 from xdpredirect.agent.outcome import Outcome
 from xdpredirect.agent.passes import Passes
@@ -66,6 +67,14 @@ class Source(Protocol):
         ...
 
 
+class _News(Protocol):
+    """Somebody who may have some."""
+
+    def drain(self) -> bool:
+        """Take it; whether there was any."""
+        ...
+
+
 class _Files(DirectoryWatch):
     """The directory is the source; its status is in status.json, which every source has."""
 
@@ -98,14 +107,15 @@ def run_agent(settings: Settings) -> int:
 
 
 def _follow(settings: Settings, source: Source) -> int:
-    agent, passes = MachineAgent(settings), Passes()
+    passes = Passes()
     with (
-        _metrics(settings, agent, passes),
+        Broker(settings) as broker,
+        _metrics(settings, agent := MachineAgent(settings, broker), passes),
         LinkWatch() as links,
         _stop_signal() as stop,
         selectors.DefaultSelector() as waiting,
     ):
-        for descriptor in (*links.filenos(), source.fileno(), stop.fileno()):
+        for descriptor in (*links.filenos(), source.fileno(), broker.fileno(), stop.fileno()):
             waiting.register(descriptor, selectors.EVENT_READ)
         while True:
             _pass(agent, settings, source, passes)
@@ -116,7 +126,7 @@ def _follow(settings: Settings, source: Source) -> int:
             if _wait(waiting, stop, settings.resync_seconds):
                 log.info("stopping; the datapath stays")
                 return 0
-            _settle(waiting, stop, links, source)
+            _settle(waiting, stop, (links, source, broker))
 
 
 def _wait(waiting: selectors.BaseSelector, stop: socket.socket, seconds: float) -> bool:
@@ -124,14 +134,12 @@ def _wait(waiting: selectors.BaseSelector, stop: socket.socket, seconds: float) 
     return any(key.fileobj == stop.fileno() for key, _ in waiting.select(seconds))
 
 
-def _settle(
-    waiting: selectors.BaseSelector, stop: socket.socket, links: LinkWatch, source: Source
-) -> None:
+def _settle(waiting: selectors.BaseSelector, stop: socket.socket, news: Sequence[_News]) -> None:
     """Take what has happened until it is quiet, at most a second long."""
     deadline = time.monotonic() + 1
     while time.monotonic() < deadline:
-        changed = links.drain() | source.drain()
-        if not changed or _wait(waiting, stop, SETTLE_SECONDS):
+        changed = [one.drain() for one in news]
+        if not any(changed) or _wait(waiting, stop, SETTLE_SECONDS):
             return
 
 

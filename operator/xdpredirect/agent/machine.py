@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 
 from xdpredirect.agent.act import Actor
 from xdpredirect.agent.actions import Action
+from xdpredirect.agent.broker import Broker
 from xdpredirect.agent.counters import read_counters
 from xdpredirect.agent.desired import Desired, DesiredInterface, desire
 from xdpredirect.agent.effective import Effective, effective
 from xdpredirect.agent.findings import findings as check
+from xdpredirect.agent.handed import ByAgent, Handed
 from xdpredirect.agent.loss_report import incomplete, losses_of, unknown
 from xdpredirect.agent.meanings import meanings_of
 from xdpredirect.agent.monitor import Monitor
@@ -25,8 +27,10 @@ from xdpredirect.agent.place import set_names
 from xdpredirect.agent.plan import plan_interface, plan_removal
 from xdpredirect.agent.preparer import Preparer
 from xdpredirect.agent.readiness import own_fault
-from xdpredirect.agent.renames import MOVING, plan_renames
+from xdpredirect.agent.renames import plan_renames, waits_for_return
 from xdpredirect.agent.report import Finding, Report
+from xdpredirect.agent.socket_grants import grants_of
+from xdpredirect.agent.socket_report import not_handed_out
 from xdpredirect.agent.store import Key, Store, Wanted, key_of
 from xdpredirect.agent.summary import Found, summarise
 from xdpredirect.agent.usages import usages
@@ -52,10 +56,14 @@ class _Pass:
 
 
 class MachineAgent:
-    """The agent of one network namespace; keeps in memory only what saves reading again."""
+    """The agent of one network namespace; keeps in memory only what saves reading again.
 
-    def __init__(self, settings: Settings) -> None:
+    `broker` hands out AF_XDP sockets; a command has none.
+    """
+
+    def __init__(self, settings: Settings, broker: Broker | None = None) -> None:
         self._settings = settings
+        self._handed: Handed = broker or ByAgent(settings)
         self._pins = Pins(settings.bpffs)
         files = {path.name: path.read_text() for path in data_dir("bpf").glob("*.[ch]")}
         self._sources = sources_digest(files)
@@ -94,16 +102,17 @@ class MachineAgent:
             self._converge_interface(run, item, seen.interfaces.get(name), seen)
         for name, there in seen.interfaces.items():
             known = name in desired.interfaces or name in desired.untouched
-            if not known and not _waits(there, host, chosen):
+            if not known and not waits_for_return(there, host, chosen):
                 self._perform(run, name, plan_removal(there))
         run.actions += self._preparer.after(wants, host, dry_run)
         if not dry_run:
             host, seen, chosen, desired = self._look()
             self._record(chosen, desired, run)
-            names = {redirect.name for redirect in self._wanted.objects.redirects}
-            self._monitor.keep(meanings_of(desired, seen, host), seen, host, names)
+            self._monitor.sockets = self._handed.counts()
+            self._monitor.keep(meanings_of(desired, seen, host), seen, host, self._names())
             if not desired.interfaces and not any(i.attached_to for i in seen.interfaces.values()):
                 self._monitor.remove()
+            self._handed.update(grants_of(desired, seen))
             if not seen.interfaces and not seen.pass_programs:
                 release(self._pins)
         report = self._report(host, seen, chosen, desired, run.failures)
@@ -114,12 +123,12 @@ class MachineAgent:
             documents=self._wanted.objects.documents,
             problems=self._wanted.problems,
             defects=tuple(f"{name}: {run.failures[name]}" for name in sorted(run.defects)),
-            lingering=lingering(
-                self._wanted.applied.documents,
-                (redirect.name for redirect in self._wanted.objects.redirects),
-                seen,
-            ),
+            lingering=lingering(self._wanted.applied.documents, self._names(), seen),
+            grants=grants_of(desired, seen),
         )
+
+    def _names(self) -> set[str]:
+        return {redirect.name for redirect in self._wanted.objects.redirects}
 
     def _look(self) -> tuple[Host, Observed, Effective, Desired]:
         host = observe_host(dict(self._settings.node_labels))
@@ -145,7 +154,7 @@ class MachineAgent:
     ) -> None:
         link = item.wanted.link
         holder = link.xdp_prog_id
-        if holder and holder not in _ours(there, seen):
+        if holder and not seen.owns(link.name, holder):
             error = ForeignProgram(link.name, holder, foreign_program_name(holder))
             run.failures[link.name] = str(error)
             return
@@ -211,6 +220,7 @@ class MachineAgent:
             *desired.findings,
             *check(wants, host),
             *self._preparer.findings(wants),
+            *not_handed_out(desired, self._handed.problem),
         ]
         if not self._monitor.there():
             found += unknown((o.name for o in wanted), seen, self._monitor.problem)
@@ -231,20 +241,6 @@ class MachineAgent:
                 counters=counters,
                 failures=failures,
                 losses=losses_of(ledger),
+                sockets=self._handed.sockets(),
             )
         )
-
-
-def _ours(there: ObservedInterface | None, seen: Observed) -> set[int]:
-    programs = {g.program for g in there.generations.values()} if there else set()
-    return programs | set(seen.pass_programs.values())
-
-
-def _waits(there: ObservedInterface, host: Host, chosen: Effective) -> bool:
-    """Whether the directory of a device that is gone is kept for its return: its counters then
-    go on where they stopped."""
-    # A device that went away in the middle of a rename cannot come back under that name.
-    if there.name.endswith(MOVING) or any(link.name == there.name for link in host.links):
-        return False
-    active = {o.name for o in chosen.redirects if o.spec.state != "Detached"}
-    return any(owner in active for owner, _ in there.slots.values())

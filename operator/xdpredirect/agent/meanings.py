@@ -17,7 +17,7 @@ from xdpredirect.host import Host, XdpMode
 
 REMEMBERED = 256
 """Dead maps and programs that are remembered; ids grow, so the largest are the latest."""
-_REDIRECTS = (MapType.DEVMAP, MapType.DEVMAP_HASH, MapType.CPUMAP)
+_REDIRECTS = (MapType.DEVMAP, MapType.DEVMAP_HASH, MapType.CPUMAP, MapType.XSKMAP)
 T = TypeVar("T")
 
 
@@ -109,7 +109,8 @@ def meanings_of(desired: Desired, seen: Observed, host: Host) -> Meanings:
             known = item is not None and digest == item.layout.digest
             sections = _sections(item) if item is not None and known else {}
             for map_name, found in generation.maps.items():
-                if found.spec.type in _REDIRECTS:
+                # A map that two generations share is known by the wanted one.
+                if found.spec.type in _REDIRECTS and (known or found.id not in maps):
                     maps[found.id] = MapMeaning(
                         id=found.id,
                         interface=name,

@@ -36,6 +36,7 @@ from xdpredirect.kernel.tracer import (
     install,
     read_losses,
 )
+from xdpredirect.xsk.holding import Holding
 
 RETRY_SECONDS = 60.0
 _CPU_EVENTS = (Event.CPUMAP_ENQUEUE, Event.CPUMAP_KTHREAD, Event.CPUMAP_PROGRAM)
@@ -46,7 +47,8 @@ _NETNS = Path("/proc/thread-self/ns/net")
 
 class Monitor:
     """Installs, reads and removes it. The ledger is read from disk once and written when it has
-    changed."""
+    changed. `sockets` are what the broker said last; what they lost counts while nothing is
+    installed."""
 
     def __init__(
         self, pins: Pins, state_dir: Path, compiler: Compiler, sources: Mapping[str, str]
@@ -59,6 +61,8 @@ class Monitor:
         self._saved: Ledger | None = None
         self._try_again = 0.0
         self._types: dict[int, int] = {}
+        self._boot = _BOOT.read_text().strip()
+        self.sockets: tuple[Holding, ...] = ()
         self.problem = ""
 
     @property
@@ -178,6 +182,7 @@ class Monitor:
             counters=counters,
             time=now.timestamp(),
             now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            sockets={f"{self._boot}:{found.cookie}": found for found in self.sockets},
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xdpredirect.agent.outcome import Lingering
-from xdpredirect.agent.report import InterfaceReport, Loss, ObjectReport, Severity
+from xdpredirect.agent.report import InterfaceReport, Loss, ObjectReport, Severity, SocketReport
 from xdpredirect.agent.status import COUNT_LIMIT, TOP_LOSSES, traffic
 from xdpredirect.agent.verdict import verdict
 from xdpredirect.conditions import Verdict, shorten
@@ -15,7 +15,7 @@ from xdpredirect.host import XdpMode
 
 Document = dict[str, object]
 MESSAGE_LIMIT, HINT_LIMIT, ERROR_LIMIT = 512, 256, 256
-INTERFACES_LIMIT, RULES_LIMIT = 64, 128
+INTERFACES_LIMIT, RULES_LIMIT, SOCKETS_LIMIT = 64, 128, 64
 _UNKNOWN_UID = "unknown"
 _BY_REASON = {
     "Redirecting": "Active",
@@ -62,6 +62,8 @@ def entry_of(
         "traffic": traffic(found, here),
         "losses": [_loss(loss) for loss in found.losses[:TOP_LOSSES]],
     }
+    if found.sockets:
+        value["sockets"] = [_socket(one) for one in found.sockets[:SOCKETS_LIMIT]]
     if outcome.degraded:
         words = shorten(outcome.degraded_message, MESSAGE_LIMIT)
         value["degraded"] = {"reason": outcome.degraded, "message": words}
@@ -157,6 +159,22 @@ def _rules(found: ObjectReport, here: Sequence[InterfaceReport]) -> list[Documen
         }
         for name in list(packets)[:RULES_LIMIT]
     ]
+
+
+def _socket(one: SocketReport) -> Document:
+    return {
+        "rule": one.rule[:63],
+        "interface": one.interface[:15],
+        "queue": one.queue,
+        "state": one.state.value,
+        "mode": one.mode.value,
+        "pid": one.pid,
+        "user": one.user,
+        "pod": one.pod[:36],
+        "ringFullPackets": min(one.ring_full, COUNT_LIMIT),
+        "fillRingEmpty": min(one.fill_ring_empty, COUNT_LIMIT),
+        "droppedPackets": min(one.dropped, COUNT_LIMIT),
+    }
 
 
 def _loss(loss: Loss) -> Document:

@@ -24,6 +24,8 @@ from xdpredirect.kernel.maps import Map, create_map, map_id, open_map, pinned_ma
 from xdpredirect.kernel.programs import link_info
 
 _WITH_PROGRAMS = (MapType.DEVMAP, MapType.DEVMAP_HASH, MapType.CPUMAP)
+# XSKMAP answers a lookup with EOPNOTSUPP (net/xdp/xskmap.c).
+_UNREAD = (MapType.PERCPU_ARRAY, MapType.XSKMAP)
 _OWNER = MapSpec("owner", MapType.ARRAY, 4, 8, 1)
 _ZERO = U32.pack(0)
 
@@ -166,7 +168,7 @@ def _generation(
             number = map_id(opened.fd)
             spec = opened.spec
             entries = None
-            if spec.type is not MapType.PERCPU_ARRAY and program:
+            if spec.type not in _UNREAD and program:
                 entries = known.get(number) if known else None
                 if entries is None:
                     entries = _entries(opened)

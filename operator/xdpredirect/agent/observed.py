@@ -14,7 +14,8 @@ from xdpredirect.host import XdpMode
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedMap:
     """A pinned map. Second halves of DEVMAP and CPUMAP values are 1 where a program is, else 0.
-    `entries` is None when nothing needs them (per-CPU maps and maps of stale generations)."""
+    `entries` is None when nothing needs them (per-CPU maps and maps of stale generations) or nobody
+    can read them (XSKMAP)."""
 
     spec: MapSpec
     id: int
@@ -55,3 +56,9 @@ class Observed:
 
     interfaces: Mapping[str, ObservedInterface]
     pass_programs: Mapping[int, int]
+
+    def owns(self, interface: str, program: int) -> bool:
+        """Whether a program is ours that may be found on this interface."""
+        there = self.interfaces.get(interface)
+        programs = {g.program for g in there.generations.values()} if there else set()
+        return program in programs or program in self.pass_programs.values()

@@ -14,6 +14,7 @@ from xdpredirect.api.action import (
     CPUTable,
     DeviceGroup,
     DeviceTable,
+    Sockets,
     ToDevice,
 )
 from xdpredirect.api.match import Prefix
@@ -91,7 +92,31 @@ class Placer:
             source=self._members(rule.match.source_address_sets),
             destination=self._members(rule.match.destination_address_sets),
             groups=groups,
+            users=self._users(redirect, rule, link),
         )
+
+    def _users(self, redirect: XdpRedirect, rule: Rule, link: Link) -> frozenset[int]:
+        """Numbers of the users who may take sockets."""
+        action = rule.action
+        if not isinstance(action, Sockets):
+            return frozenset()
+        numbers = {int(user) for user in action.users if user.isdecimal()}
+        for name in (user for user in action.users if not user.isdecimal()):
+            if name in self._host.users:
+                numbers.add(self._host.users[name])
+                continue
+            self._findings.append(
+                Finding(
+                    object=redirect.name,
+                    reason="UserMissing",
+                    message=f"rule {rule.name} hands sockets to user {name}, whom nobody knows "
+                    "where the agent runs; write the user's number",
+                    interface=link.name,
+                    severity=Severity.DEGRADED,
+                    rule=rule.name,
+                )
+            )
+        return frozenset(numbers)
 
     def _members(self, names: Iterable[str]) -> tuple[Prefix, ...]:
         sets = [self._sets[name].prefixes for name in names]

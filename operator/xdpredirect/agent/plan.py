@@ -9,27 +9,23 @@ from collections.abc import Iterator, Mapping
 
 from xdpredirect.agent.actions import (
     Action,
-    Attach,
     CreateInterface,
     CreateMap,
     DeleteEntries,
-    Detach,
     FreeSlots,
     LoadProgram,
     NameSlots,
     PutEntries,
     RemoveGeneration,
     RemoveInterface,
-    Swap,
 )
 from xdpredirect.agent.observed import ObservedGeneration, ObservedInterface, ObservedMap
-from xdpredirect.api.redirect import Mode
+from xdpredirect.agent.plan_attach import attach, detach
 from xdpredirect.datapath.abi import U32
-from xdpredirect.datapath.builder import MapWanted
 from xdpredirect.datapath.layout import Layout
 from xdpredirect.datapath.mapspec import MapType
+from xdpredirect.datapath.pieces import MapWanted
 from xdpredirect.datapath.wanted import WantedInterface
-from xdpredirect.host import Link, XdpFeatures, XdpMode
 
 MAIN = "redirect"
 _GENERATION_KEY = U32.pack(0)
@@ -50,17 +46,12 @@ def plan_removal(seen: ObservedInterface) -> tuple[Action, ...]:
     """Actions for an interface that has none any more: detach first, then clear."""
     actions: list[Action] = []
     if seen.attached_to or seen.dead_link:
-        actions.append(_detach(seen))
+        actions.append(detach(seen))
     actions += (
         RemoveGeneration(interface=seen.name, generation=digest)
         for digest in sorted(seen.generations)
     )
     return (*actions, RemoveInterface(interface=seen.name))
-
-
-def _detach(seen: ObservedInterface) -> Detach:
-    generic, ifindex = seen.mode is XdpMode.GENERIC, seen.attached_to
-    return Detach(interface=seen.name, ifindex=ifindex, program=seen.running, generic=generic)
 
 
 def _plan(wanted: WantedInterface, layout: Layout, seen: ObservedInterface) -> Iterator[Action]:
@@ -79,10 +70,10 @@ def _plan(wanted: WantedInterface, layout: Layout, seen: ObservedInterface) -> I
     if whole is None:
         if generation is not None:
             yield RemoveGeneration(interface=name, generation=layout.digest)
-        yield from _create(name, layout)
+        yield from _create(name, layout, seen)
     else:
         yield from _fill(name, layout, whole)
-    yield from _attach(wanted, layout, seen, whole)
+    yield from attach(wanted, layout, seen, whole)
     if whole is not None:
         yield from _clear(name, layout, whole)
     yield from (
@@ -95,9 +86,12 @@ def _plan(wanted: WantedInterface, layout: Layout, seen: ObservedInterface) -> I
         yield FreeSlots(interface=name, slots=unused)
 
 
-def _create(name: str, layout: Layout) -> Iterator[Action]:
+def _create(name: str, layout: Layout, seen: ObservedInterface) -> Iterator[Action]:
     for wanted in layout.maps:
-        yield CreateMap(interface=name, generation=layout.digest, spec=wanted.spec)
+        kept_from = _holder(wanted, layout, seen) if wanted.kept else ""
+        yield CreateMap(
+            interface=name, generation=layout.digest, spec=wanted.spec, kept_from=kept_from
+        )
     for program in layout.programs:
         if program.name != MAIN:
             yield _load(name, layout, program.name)
@@ -108,6 +102,21 @@ def _create(name: str, layout: Layout) -> Iterator[Action]:
         if entries:
             yield _put(name, layout, wanted, entries)
     yield _load(name, layout, MAIN)
+
+
+def _holder(wanted: MapWanted, layout: Layout, seen: ObservedInterface) -> str:
+    """Digest of the generation whose map of that name goes on: the one that runs, for others may
+    be left from an accident; empty without one."""
+    holders = [
+        generation
+        for digest, generation in sorted(seen.generations.items())
+        if digest != layout.digest
+        and generation.program
+        and wanted.spec.name in generation.maps
+        and generation.maps[wanted.spec.name].spec == wanted.spec
+    ]
+    holders.sort(key=lambda generation: generation.program != seen.running)
+    return holders[0].digest if holders else ""
 
 
 def _load(name: str, layout: Layout, program: str) -> LoadProgram:
@@ -209,39 +218,3 @@ def _clear(name: str, layout: Layout, seen: ObservedGeneration) -> Iterator[Acti
                 yield _put(name, layout, wanted, entries)
         elif stale and wanted.spec.type not in _INDEX:
             yield _delete(name, layout, wanted, stale)
-
-
-def _wrong_mode(generic: bool | None, link: Link, seen: ObservedInterface) -> bool:
-    """Whether to attach anew for the sake of the mode. A driver without native XDP keeps what it
-    has: taking that away would leave nothing."""
-    if generic is None:
-        return False
-    if generic:
-        return seen.mode is XdpMode.NATIVE
-    native = link.features is None or bool(link.features & XdpFeatures.BASIC)
-    return native and seen.mode is XdpMode.GENERIC
-
-
-def _attach(
-    wanted: WantedInterface,
-    layout: Layout,
-    seen: ObservedInterface,
-    whole: ObservedGeneration | None,
-) -> Iterator[Action]:
-    name, ifindex = wanted.link.name, wanted.link.ifindex
-    generic = {Mode.NATIVE: False, Mode.GENERIC: True, Mode.AUTO: None}[wanted.mode]
-    misplaced = seen.attached_to not in (0, ifindex)
-    wrong_mode = _wrong_mode(generic, wanted.link, seen)
-    if seen.attached_to == ifindex and not wrong_mode:
-        if whole is None or seen.running != whole.program:
-            yield Swap(
-                interface=name,
-                generation=layout.digest,
-                ifindex=ifindex,
-                old_program=seen.running,
-                generic=seen.mode is XdpMode.GENERIC,
-            )
-        return
-    if misplaced or wrong_mode or seen.dead_link:
-        yield _detach(seen)
-    yield Attach(interface=name, generation=layout.digest, ifindex=ifindex, generic=generic)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from xdpredirect.host import XdpMode
+from xdpredirect.xsk.grants import CopyMode
 
 
 class Severity(StrEnum):
@@ -63,6 +64,37 @@ class Loss:
     hint: str
 
 
+class SocketState(StrEnum):
+    """Held: frames go there. Releasing: the client was told to close it, or has given it up, and
+    nobody else can have the queue until it is closed."""
+
+    HELD = "Held"
+    RELEASING = "Releasing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketReport:
+    """An AF_XDP socket of one queue, handed out for one rule; a socket may serve several rules.
+
+    `pid` and `user` are of the process that took it, `pod` the UID of its pod, empty for one of the
+    host. `mode` is how frames come into its memory. The counts are the kernel's XDP_STATISTICS of
+    this socket, 0 while Releasing: frames for which the receive ring was full, attempts that found
+    the fill ring empty, and frames dropped for other reasons.
+    """
+
+    rule: str
+    interface: str
+    queue: int
+    state: SocketState
+    pid: int
+    user: int
+    pod: str
+    mode: CopyMode
+    ring_full: int = 0
+    fill_ring_empty: int = 0
+    dropped: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleReport:
     """One rule on one interface. `action` is its type, `targets` what it resolved to here, in
@@ -116,6 +148,7 @@ class ObjectReport:
     failed: tuple[str, ...]
     findings: tuple[Finding, ...]
     losses: tuple[Loss, ...] = ()
+    sockets: tuple[SocketReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

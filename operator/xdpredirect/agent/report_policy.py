@@ -87,7 +87,8 @@ def found(ledger: Ledger, held: Status | None) -> Ledger:
 
 
 def state_of(status: Status) -> object:
-    """`status` without what merely counts: packets, and words with rates in them."""
+    """`status` without what merely counts: packets, and words with rates in them; and without who
+    holds a socket, which a client that fails again and again changes all the time."""
     return {
         **{
             name: value for name, value in status.items() if name not in ("conditions", "redirects")
@@ -106,11 +107,15 @@ def _condition(item: Status) -> object:
 def _redirect(item: Status) -> object:
     degraded = item.get("degraded")
     reason = degraded.get("reason") if isinstance(degraded, Mapping) else ""
-    counting = ("rules", "traffic", "losses", "degraded")
+    counting = ("rules", "sockets", "traffic", "losses", "degraded")
     kept = {name: value for name, value in item.items() if name not in counting}
     rules = [rule.get("name") for rule in _objects(item.get("rules"))]
     causes = sorted({str(loss.get("reason")) for loss in _objects(item.get("losses"))})
-    return {**kept, "degraded": reason, "rules": rules, "losses": causes}
+    sockets = [
+        [socket.get(name) for name in ("rule", "interface", "queue", "state")]
+        for socket in _objects(item.get("sockets"))
+    ]
+    return {**kept, "degraded": reason, "rules": rules, "losses": causes, "sockets": sockets}
 
 
 def _objects(value: object) -> Iterator[Status]:

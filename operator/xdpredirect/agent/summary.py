@@ -13,6 +13,7 @@ from xdpredirect.agent.report import (
     Report,
     RuleCounters,
     RuleReport,
+    SocketReport,
 )
 from xdpredirect.api.redirect import XdpRedirect
 from xdpredirect.api.selector import selects_node
@@ -27,7 +28,7 @@ _ACTIONS = {"ToDevice": "Device", "Tx": "TX"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What a report is made of. `applied` are generations by object, `counters` sums by interface
-    and slot, `failures` what went wrong by interface."""
+    and slot, `failures` what went wrong by interface, `sockets` what is handed out by object."""
 
     redirects: Sequence[XdpRedirect]
     applied: Mapping[str, int]
@@ -38,6 +39,7 @@ class Found:
     counters: Mapping[str, Counters]
     failures: Mapping[str, str]
     losses: Losses
+    sockets: Mapping[str, tuple[SocketReport, ...]]
 
 
 def summarise(found: Found) -> Report:
@@ -116,4 +118,5 @@ def _object(redirect: XdpRedirect, found: Found) -> ObjectReport:
         failed=tuple(i for i in carrying if i in found.failures),
         findings=tuple(f for f in found.findings if f.object == name),
         losses=tuple(loss for loss in found.losses.ours if loss.object == name),
+        sockets=found.sockets.get(name, ()),
     )

@@ -59,6 +59,27 @@ class Avoid(StrEnum):
     EXCLUSIVE = "Exclusive"
 
 
+class ClientType(StrEnum):
+    """Who may take an AF_XDP socket."""
+
+    USERS = "Users"
+
+
+class SocketAccess(StrEnum):
+    """What an AF_XDP socket may do."""
+
+    RECEIVE = "Receive"
+    RECEIVE_TRANSMIT = "ReceiveTransmit"
+
+
+class CopyMode(StrEnum):
+    """How frames come into the memory of an AF_XDP socket."""
+
+    AUTO = "Auto"
+    COPY = "Copy"
+    ZERO_COPY = "ZeroCopy"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VlanRewrite:
     """`id` is None for Pop."""
@@ -195,6 +216,16 @@ class CPUTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sockets:
+    """XSKMAP keyed by receive queue. `users` are names or numbers of users, as written."""
+
+    queues: tuple[Range, ...]
+    users: tuple[str, ...]
+    access: SocketAccess = SocketAccess.RECEIVE
+    copy_mode: CopyMode = CopyMode.AUTO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """bpf_fib_lookup, then DEVMAP_HASH keyed by ifindex. `table` None: as the host's rules say."""
 
@@ -202,5 +233,15 @@ class Route:
 
 
 Action = (
-    Pass | Drop | Tx | ToDevice | DeviceGroup | DeviceTable | Broadcast | CPUs | CPUTable | Route
+    Pass
+    | Drop
+    | Tx
+    | ToDevice
+    | DeviceGroup
+    | DeviceTable
+    | Broadcast
+    | CPUs
+    | CPUTable
+    | Sockets
+    | Route
 )

@@ -167,6 +167,24 @@ def _then(value: object, path: str) -> a.Then:
     return a.Then(drop=kind == "Drop", device=f.child("device", name_of))
 
 
+def _sockets(value: object, path: str) -> a.Action:
+    f = Fields(value, path, ("queues", "clients", "access", "copyMode"))
+    clients = f.required("clients", lambda v, p: each(v, p, _client))
+    return a.Sockets(
+        queues=f.required("queues", ranges),
+        users=tuple(dict.fromkeys(user for users in clients for user in users)),
+        access=f.choice("access", a.SocketAccess, a.SocketAccess.RECEIVE),
+        copy_mode=f.choice("copyMode", a.CopyMode, a.CopyMode.AUTO),
+    )
+
+
+def _client(value: object, path: str) -> tuple[str, ...]:
+    """The users of one item of clients."""
+    f = Fields(value, path, ("type", "users"))
+    f.required("type", one_of(a.ClientType))
+    return f.required("users", lambda v, p: each(v, p, text))
+
+
 def _route(value: object, path: str) -> a.Route:
     return a.Route(table=Fields(value, path, ("table",)).child("table", integer))
 
@@ -192,6 +210,7 @@ MEMBERS: Mapping[str, str] = MappingProxyType(
         "Broadcast": "broadcast",
         "CPUs": "cpus",
         "CPUTable": "cpuTable",
+        "Sockets": "sockets",
         "Route": "route",
     }
 )
@@ -206,6 +225,7 @@ READERS: Mapping[str, Parse[a.Action]] = MappingProxyType(
         "Broadcast": _broadcast,
         "CPUs": _cpus,
         "CPUTable": _cpu_table,
+        "Sockets": _sockets,
         "Route": _route,
     }
 )

@@ -7,7 +7,7 @@ version does not know has a name too, and a newer agent may know it.
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from xdpredirect.api.action import KeyBy, SpreadBy
+from xdpredirect.api.action import ClientType, KeyBy, SpreadBy
 from xdpredirect.api.decode import SPEC_FIELDS
 from xdpredirect.api.decode_action import READERS
 from xdpredirect.api.decode_match import MATCH_FIELDS
@@ -24,6 +24,7 @@ FEATURES: frozenset[str] = frozenset(
         *(f"action/{name}" for name in READERS),
         *(f"key/{word.value}" for word in KeyBy),
         *(f"spread/{word.value}" for word in SpreadBy),
+        *(f"client/{word.value}" for word in ClientType),
     }
 )
 """What this version knows."""
@@ -61,6 +62,8 @@ def _features(spec: Mapping[str, object]) -> Iterator[str]:
             if member in action:
                 chosen = _object(action[member]).get("spreadBy", SpreadBy.FLOW.value)
                 yield from _words("spread", chosen)
+        for client in _objects(_object(action.get("sockets")).get("clients")):
+            yield from _words("client", client.get("type"))
 
 
 def _words(family: str, value: object) -> Iterator[str]:

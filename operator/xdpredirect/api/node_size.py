@@ -48,7 +48,7 @@ def fit_status(status: Mapping[str, object]) -> Document:
     return fitted
 
 
-_PARTS = ("Rules", "Interfaces", "Losses", "Messages")
+_PARTS = ("Rules", "Sockets", "Interfaces", "Losses", "Messages")
 
 
 def _redirects(status: Mapping[str, object]) -> Iterator[Document]:
@@ -57,7 +57,7 @@ def _redirects(status: Mapping[str, object]) -> Iterator[Document]:
 
 def _without(part: str, redirect: Document) -> Document:
     match part:
-        case "Rules" | "Interfaces":
+        case "Rules" | "Sockets" | "Interfaces":
             return {name: value for name, value in redirect.items() if name != part.lower()}
         case "Losses":
             return _first_loss(redirect)

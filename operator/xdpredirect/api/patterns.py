@@ -39,6 +39,13 @@ WORDS = MappingProxyType(
         r"(,(0|[1-9][0-9]{0,3})(-(0|[1-9][0-9]{0,3}))?)*$": (
             "numbers and ranges with commas, without spaces or leading zeros,"
         ),
+        r"^(0|[1-9][0-9]{0,2})(-(0|[1-9][0-9]{0,2}))?"
+        r"(,(0|[1-9][0-9]{0,2})(-(0|[1-9][0-9]{0,2}))?)*$": (
+            "numbers up to 999 and ranges with commas, without spaces or leading zeros,"
+        ),
+        r"^([a-z_][a-z0-9_-]*|0|[1-9][0-9]{0,9})$": (
+            "a user: a name in lower case, or a number in quotes,"
+        ),
         r"^[A-Za-z0-9_.@:/+-]+$": "a key of letters, digits and _ . @ : / + -",
     }
 )

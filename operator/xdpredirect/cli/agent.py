@@ -13,7 +13,9 @@ from xdpredirect.settings import Settings
 
 
 @click.command(epilog=EXIT_CODES)
-@settings_options("files", "node", "kubeconfig", "resync_seconds", "metrics", *GENERAL)
+@settings_options(
+    "files", "node", "kubeconfig", "resync_seconds", "metrics", "sockets_dir", *GENERAL
+)
 @click.pass_obj
 def agent(runtime: Runtime, /, settings: Settings) -> int:
     """Keep the kernel as a directory of objects, or the cluster, says.
@@ -25,6 +27,8 @@ def agent(runtime: Runtime, /, settings: Settings) -> int:
     Without --files it follows what `xdpredirect apply` keeps, and apply waits for it. With --node
     it follows the XdpRedirectNode of that name and writes its status; while the API server is
     away, and when that object is gone, it keeps what it was told last, over reboots too.
+
+    While there is a rule of type Sockets it hands out AF_XDP sockets, at a socket in --sockets-dir.
     """
     log_to_stderr(settings.log)
     with hold(settings.state_dir, settings.bpffs, settings.files):

@@ -20,6 +20,7 @@ COMMANDS = {
     "monitor": ("xdpredirect.cli.monitor", "frames a second by rule, and what is lost and why"),
     "delete": ("xdpredirect.cli.delete", "remove objects and what they made in the kernel"),
     "doctor": ("xdpredirect.cli.doctor", "check what this machine lacks, and say how to mend it"),
+    "receive": ("xdpredirect.cli.receive", "take an AF_XDP socket and print what comes in"),
     "agent": ("xdpredirect.cli.agent", "keep the kernel as a directory of objects says"),
     "operator": ("xdpredirect.cli.operator", "tell the nodes of a cluster what to redirect"),
     "verify": ("xdpredirect.cli.verify", "check an installation in a cluster"),

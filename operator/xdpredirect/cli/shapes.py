@@ -7,6 +7,7 @@ from rich.text import Text
 
 # Two blanks between columns where there is room, one on a terminal of 80 columns.
 WIDE = 100
+_LISTS = ("ACTION AND TARGETS", "INTERFACES", "OBJECT/RULE", "FROM AND TO", "HOLDER")
 
 
 def heading(text: str) -> Text:
@@ -28,7 +29,7 @@ def make_table(width: int, *columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="head", padding=(0, gap, 0, 0))
     for column in columns:
         title = column.removeprefix(">")
-        lists = title in ("ACTION AND TARGETS", "INTERFACES", "OBJECT/RULE", "FROM AND TO")
+        lists = title in _LISTS
         table.add_column(
             title,
             justify="right" if column.startswith(">") else "left",

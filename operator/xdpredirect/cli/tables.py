@@ -23,6 +23,7 @@ from xdpredirect.agent.verdict import verdict
 from xdpredirect.cli.figures import brief, compact, count, listed, octets
 from xdpredirect.cli.loss_tables import loss_parts
 from xdpredirect.cli.shapes import WIDE, heading, make_table, with_commands
+from xdpredirect.cli.socket_tables import socket_parts
 from xdpredirect.conditions import Truth
 from xdpredirect.host import XdpMode
 
@@ -37,7 +38,8 @@ _READY = {Truth.TRUE: ("✓", "good"), Truth.FALSE: ("✗", "bad"), Truth.UNKNOW
 
 
 def report_parts(report: Report, width: int, rates: Rates | None = None) -> list[RenderableType]:
-    """Objects, interfaces, rules and findings, each with a heading; what is empty is left out.
+    """Objects, interfaces, rules, sockets, losses and findings, each with a heading; what is empty
+    is left out.
 
     `width` is that of the terminal in columns. `rates` are packets a second by (interface, object,
     rule); None leaves the column out.
@@ -50,6 +52,7 @@ def report_parts(report: Report, width: int, rates: Rates | None = None) -> list
     ruled = [item for item in report.interfaces if item.rules]
     if ruled:
         parts += ["", heading("Rules"), rules(ruled, width, rates)]
+    parts += socket_parts(report, width)
     parts += loss_parts(report, width)
     found = all_findings(report)
     if found:

@@ -17,19 +17,20 @@ from xdpredirect.api.action import (
     OnMiss,
     Pass,
     Route,
+    Sockets,
     SpreadBy,
     ToDevice,
     Tx,
 )
-from xdpredirect.api.redirect import Mode
 from xdpredirect.datapath.abi import U32, pack_rewrite
-from xdpredirect.datapath.builder import MAPS_OF_A_KIND, Builder, LayoutConflict
+from xdpredirect.datapath.builder import Builder, LayoutConflict
 from xdpredirect.datapath.copies import many, route
 from xdpredirect.datapath.fields import FLOW, TUNNEL, Field
+from xdpredirect.datapath.liveness import is_alive, takes_copies
+from xdpredirect.datapath.sockets import sockets
 from xdpredirect.datapath.spread import assign, rotate
 from xdpredirect.datapath.tables import cpu_table, device_table
 from xdpredirect.datapath.wanted import PlacedRule, Target
-from xdpredirect.host import Link, XdpFeatures
 
 BROADCAST_MEMBERS = 64
 _MISS = {
@@ -65,13 +66,15 @@ def render_action(builder: Builder, owner: str, placed: PlacedRule, slot: int) -
         case DeviceGroup():
             lines, words = _group(builder, placed, placed.rule.action, slot, miss)
         case Broadcast():
-            lines, words = _broadcast(builder, rule, placed, slot, miss)
+            lines, words = _broadcast(builder, placed, slot, miss)
         case CPUs():
             lines, words = _cpus(builder, rule, placed, slot, miss)
         case DeviceTable():
             lines, words = device_table(builder, rule, placed, slot, miss)
         case CPUTable():
             lines, words = cpu_table(builder, rule, placed, slot, miss)
+        case Sockets():
+            lines, words = sockets(builder, placed.rule.action, slot, miss)
         case Route(table=table):
             lines, words = route(builder, table, slot, miss)
         case _:
@@ -130,7 +133,7 @@ def _group(
     builder: Builder, placed: PlacedRule, action: DeviceGroup, slot: int, miss: str
 ) -> tuple[list[str], list[str]]:
     targets = {member.name: placed.devices[member.name][0] for member in action.members}
-    alive = frozenset(name for name, t in targets.items() if t.link and _alive(builder, t.link))
+    alive = frozenset(name for name, t in targets.items() if t.link and is_alive(builder, t.link))
     owners = assign([(m.name, m.weight) for m in action.members], alive)
     base = builder.devices([targets[owner] if owner else None for owner in owners])
     spread = _spread_word(builder, action.spread_by)
@@ -149,17 +152,11 @@ def _members(action: Broadcast, placed: PlacedRule) -> Iterator[Target]:
 
 
 def _broadcast(
-    builder: Builder, rule: tuple[str, str], placed: PlacedRule, slot: int, miss: str
+    builder: Builder, placed: PlacedRule, slot: int, miss: str
 ) -> tuple[list[str], list[str]]:
-    action, owner = placed.rule.action, rule[0]
+    action = placed.rule.action
     assert isinstance(action, Broadcast)
-    if builder.broadcasts >= MAPS_OF_A_KIND:
-        raise LayoutConflict(
-            owner,
-            "TooManyMaps",
-            f"more than {MAPS_OF_A_KIND} Broadcast rules on {builder.wanted.link.name}; put their "
-            "devices into fewer rules",
-        )
+    builder.make_room(builder.broadcasts, "Broadcast rules", "put their devices into fewer rules")
     members = list(_members(action, placed))[:BROADCAST_MEMBERS]
     entries, live = {}, 0
     for index, target in enumerate(members):
@@ -169,30 +166,10 @@ def _broadcast(
         if value is None or target.link is None or not target.link.up:
             continue
         entries[U32.pack(index)] = value
-        live += _takes_copies(builder, target.link, action.exclude_ingress)
+        live += takes_copies(builder, target.link, action.exclude_ingress)
     name, number = builder.broadcast(entries, live)
     flags = 1 << 3 | (1 << 4 if action.exclude_ingress else 0)
     return [f"BROADCAST({slot}, {name}, {number}, {flags}, {miss})"], [word(t) for t in members]
-
-
-def _alive(builder: Builder, link: Link) -> bool:
-    """Whether a member can take its share: a link without carrier, or one that its driver does
-    not transmit to, would lose every frame."""
-    return link.carrier and _transmits(builder, link)
-
-
-def _transmits(builder: Builder, link: Link) -> bool:
-    """Whether the kernel accepts frames for the device: xdp_ok_fwd_dev, and NDO_XMIT in native
-    mode (kernel/bpf/devmap.c)."""
-    if builder.wanted.mode is Mode.GENERIC or link.features is None:
-        return link.up
-    return link.up and bool(link.features & XdpFeatures.NDO_XMIT)
-
-
-def _takes_copies(builder: Builder, link: Link, exclude_ingress: bool) -> bool:
-    """Whether the kernel sends a copy: kernel/bpf/devmap.c is_valid_dst."""
-    own = exclude_ingress and link.ifindex == builder.wanted.link.ifindex
-    return not own and _transmits(builder, link)
 
 
 def _cpus(

@@ -10,10 +10,9 @@ from xdpredirect.datapath.builder import (
     MAP_NUMBER_BASE,
     NUMBERS,
     Builder,
-    MapWanted,
-    ProgramWanted,
 )
 from xdpredirect.datapath.mapspec import NO_PREALLOC, MapSpec, MapType
+from xdpredirect.datapath.pieces import MapWanted, ProgramWanted
 
 _CACHE_SLOTS = 1 << 13
 _LPM_ENTRIES = 1 << 20

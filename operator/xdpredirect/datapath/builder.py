@@ -12,6 +12,7 @@ from xdpredirect.api.match import Prefix
 from xdpredirect.datapath.abi import COUNTER, COUNTER_SLOTS, PAIR, U32, U64, pack_rewrite
 from xdpredirect.datapath.fields import NOTHING, Field
 from xdpredirect.datapath.mapspec import MapSpec, MapType
+from xdpredirect.datapath.pieces import MapWanted, Place
 from xdpredirect.datapath.slots import RuleId
 from xdpredirect.datapath.wanted import Machine, Target, WantedInterface
 
@@ -28,9 +29,11 @@ NUMBERS = {
         start=1,
     )
 }
-CPUMAP_NUMBER, BROADCAST_NUMBER = 32, 64
+CPUMAP_NUMBER, BROADCAST_NUMBER, SOCKETS_NUMBER = 32, 64, 96
 MAPS_OF_A_KIND = 20
-"""CPUMAPs, and broadcast maps, of one program: the verifier takes 64 maps (MAX_USED_MAPS)."""
+"""CPUMAPs, broadcast maps and XSKMAPs of one program, of each kind."""
+MAPS_OF_RULES = 64 - len(NUMBERS)
+"""Those of all kinds together: the verifier takes 64 maps (MAX_USED_MAPS)."""
 
 
 ThenIndex = int | str | None  # index of a device, "drop", or None for the network stack
@@ -42,45 +45,6 @@ class LayoutConflict(Exception):
     def __init__(self, owner: str, reason: str, message: str) -> None:
         super().__init__(message)
         self.object, self.reason, self.message = owner, reason, message
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapWanted:
-    """A map and its content. `program` names the secondary program that entries whose second half
-    is 1 carry (DEVMAP, DEVMAP_HASH, CPUMAP)."""
-
-    number: int
-    spec: MapSpec
-    entries: Mapping[bytes, bytes]
-    program: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgramWanted:
-    """A program: `kind` is the C file and its function, `rendered` the generated headers by name,
-    `name` that of its pin. `fallbacks` are other headers for the same behaviour, for when compiler
-    or verifier refuse a program for its size."""
-
-    name: str
-    kind: str
-    rendered: tuple[tuple[str, str], ...]
-    fallbacks: tuple[tuple[tuple[str, str], ...], ...] = ()
-
-    @property
-    def variants(self) -> tuple[tuple[tuple[str, str], ...], ...]:
-        """All headers to try, in order."""
-        return (self.rendered, *self.fallbacks)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """`count` keys of a map, from `first` on, belong to a rule: a lost frame is traced back by map
-    and key. Shared maps (a CPUMAP of several rules) have several places."""
-
-    map: str
-    first: int
-    count: int
-    rule: RuleId
 
 
 @dataclass(slots=True)
@@ -110,6 +74,7 @@ class Builder:
     cpumaps: dict[tuple[int, int, ThenIndex], dict[bytes, bytes]] = field(default_factory=dict)
     extra: list[MapWanted] = field(default_factory=list)
     broadcasts: int = 0
+    sockets: int = 0
     words: set[str] = field(default_factory=set)
     thens: dict[int | str, str] = field(default_factory=dict)
     then_indexes: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -148,6 +113,19 @@ class Builder:
         self.extra.append(
             MapWanted(number=NUMBERS[name], spec=spec, entries=entries, program=program)
         )
+
+    def make_room(self, count: int, what: str, fix: str) -> None:
+        """Raises LayoutConflict where the rule being rendered cannot have one more map of a kind
+        of which there are `count`."""
+        total = len(self.cpumaps) + self.broadcasts + self.sockets
+        if count >= MAPS_OF_A_KIND or total >= MAPS_OF_RULES:
+            most = MAPS_OF_A_KIND if count >= MAPS_OF_A_KIND else MAPS_OF_RULES
+            kinds = what if count >= MAPS_OF_A_KIND else "maps of Broadcast, CPUs and Sockets rules"
+            raise LayoutConflict(
+                self.rule[0],
+                "TooManyMaps",
+                f"more than {most} {kinds} on {self.wanted.link.name}; {fix}",
+            )
 
     # Devices
 
@@ -215,13 +193,9 @@ class Builder:
         """A CPUMAP for the rule; when there are too many, one that rules of its kind share."""
         own = self.rule_number(rule) if len(self.cpumaps) < MAPS_OF_A_KIND // 2 else -1
         key = (own, queue_size, then)
-        if key not in self.cpumaps and len(self.cpumaps) >= MAPS_OF_A_KIND:
-            raise LayoutConflict(
-                rule[0],
-                "TooManyMaps",
-                f"more than {MAPS_OF_A_KIND} kinds of CPU queue on {self.wanted.link.name}; "
-                "use equal queueSize and then in several rules",
-            )
+        if key not in self.cpumaps:
+            fix = "use equal queueSize and then in several rules"
+            self.make_room(len(self.cpumaps), "kinds of CPU queue", fix)
         entries = self.cpumaps.setdefault(key, {})
         for cpu in cpus:
             entries[U32.pack(cpu)] = PAIR.pack(queue_size, then is not None)

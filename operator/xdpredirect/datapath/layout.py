@@ -13,9 +13,10 @@ from xdpredirect.api.redirect import Protect
 from xdpredirect.datapath.abi import LOCAL_WORDS, local_bits, local_key
 from xdpredirect.datapath.actions import collect_egress, render_action
 from xdpredirect.datapath.assemble import assemble
-from xdpredirect.datapath.builder import Builder, MapWanted, Place, ProgramWanted
+from xdpredirect.datapath.builder import Builder
 from xdpredirect.datapath.fields import DESTINATION, ICMP, PORTS, Field
 from xdpredirect.datapath.mapspec import MapSpec, MapType
+from xdpredirect.datapath.pieces import MapWanted, Place, ProgramWanted
 from xdpredirect.datapath.questions import Side, local_addresses, questions
 from xdpredirect.datapath.slots import RuleId
 from xdpredirect.datapath.wanted import Machine, PlacedObject, PlacedRule, WantedInterface

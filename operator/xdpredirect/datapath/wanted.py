@@ -30,7 +30,7 @@ class PlacedRule:
     `devices` maps each device name of the action to its targets: one, or all that the entry
     selects for a broadcast. `cpus` are the CPUs of a spread, `alive` those of them that are online.
     `source` and `destination` are the contents of address sets. `groups` are the groups of the
-    table's address set.
+    table's address set. `users` are the numbers of the users who may take its sockets.
     """
 
     rule: Rule
@@ -39,6 +39,7 @@ class PlacedRule:
     source: tuple[Prefix, ...] = ()
     destination: tuple[Prefix, ...] = ()
     groups: Mapping[str, tuple[Prefix, ...]] | None = None
+    users: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ Called by the agent at the start of every pass, and by `doctor`. Reads only.
 """
 
 import os
+import pwd
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -48,6 +49,7 @@ def observe_host(
         links=links,
         cpus=read_cpus(_SYSFS, kubelet_state),
         kernel=parse_release(system.release),
+        users={user.pw_name: user.pw_uid for user in pwd.getpwall()},
     )
 
 

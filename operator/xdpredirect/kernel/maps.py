@@ -23,7 +23,7 @@ from xdpredirect.kernel.bpf import (
     open_pin,
 )
 
-_BATCH = 4096
+_BATCH, _NOEXIST = 4096, 1
 _BATCHED = {MapType.HASH, MapType.LPM_TRIE, MapType.ARRAY}
 
 
@@ -70,11 +70,12 @@ class Map:
             raise
         return self._value.raw[: self.value_octets]
 
-    def put(self, key: bytes, value: bytes) -> None:
-        """Write one entry. Raises KernelError."""
+    def put(self, key: bytes, value: bytes, *, new: bool = False) -> None:
+        """Write one entry; with `new` only where there is none (EEXIST). Raises KernelError."""
         self._key.raw = key
         self._value.raw = value
-        bpf_call(Command.MAP_UPDATE_ELEM, self._element(), f"write {self.spec.name} {key.hex()}")
+        attributes = self._element(_NOEXIST if new else 0)
+        bpf_call(Command.MAP_UPDATE_ELEM, attributes, f"write {self.spec.name} {key.hex()}")
 
     def delete(self, key: bytes) -> None:
         """Remove one entry; one that is not there counts as removed."""

@@ -1,6 +1,6 @@
 """One host of the laboratory: a network namespace with a bpffs and a state directory of its own.
 
-Made by `Lab.host`. An agent run on it owns exactly these three, as on a machine of its own.
+Made by `Lab.host`. An agent run on it owns exactly these, as on a machine of its own.
 """
 
 import contextlib
@@ -41,6 +41,7 @@ class Host:
         return {
             "XDPREDIRECT_BPFFS": str(self.bpffs / "xdpredirect"),
             "XDPREDIRECT_STATE_DIR": str(self.state_dir),
+            "XDPREDIRECT_SOCKETS_DIR": str(self.state_dir / "sockets"),
         }
 
     def pins(self) -> list[str]:

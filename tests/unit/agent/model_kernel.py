@@ -92,6 +92,10 @@ class ModelKernel:
         generations = self.directories[action.interface].generations
         generation = generations.setdefault(action.generation, Generation())
         assert action.spec.name not in generation.maps, "EEXIST"
+        if action.kept_from:
+            assert generations[action.kept_from].maps[action.spec.name][0] == action.spec
+            generation.maps[action.spec.name] = generations[action.kept_from].maps[action.spec.name]
+            return
         array = action.spec.type is MapType.ARRAY
         zero = bytes(action.spec.value_size)
         entries = {U32.pack(n): zero for n in range(action.spec.max_entries)} if array else {}
@@ -164,6 +168,11 @@ class ModelKernel:
         hook = self.hooks[action.ifindex]
         assert hook.program == action.old_program
         assert action.generic == (hook.mode is XdpMode.GENERIC)
+        running = self.running(action.interface)
+        assert running is not None
+        for name, (spec, number, _) in running[1].maps.items():
+            kept = spec.type is not MapType.XSKMAP or name not in generation.maps
+            assert kept or generation.maps[name][1] == number, "a rule loses its sockets"
         hook.program = generation.programs["redirect"]
 
     def _Detach(self, action: Detach) -> None:  # noqa: N802

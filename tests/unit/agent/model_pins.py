@@ -9,6 +9,8 @@ from xdpredirect.datapath.mapspec import MapSpec, MapType
 from xdpredirect.datapath.slots import RuleId
 from xdpredirect.host import XdpMode
 
+UNREAD = (MapType.PERCPU_ARRAY, MapType.XSKMAP)
+
 
 @dataclass(slots=True)
 class Generation:
@@ -48,7 +50,7 @@ def observed_maps(generation: Generation) -> Mapping[str, ObservedMap]:
         name: ObservedMap(
             spec=spec,
             id=number,
-            entries=dict(entries) if loaded and spec.type is not MapType.PERCPU_ARRAY else None,
+            entries=dict(entries) if loaded and spec.type not in UNREAD else None,
         )
         for name, (spec, number, entries) in generation.maps.items()
     }

@@ -45,7 +45,7 @@ class Ailing:
 class Blind:
     """A machine that cannot be looked at."""
 
-    def __init__(self, _: Settings) -> None:
+    def __init__(self, *_: object) -> None:
         pass
 
     def converge(self) -> Outcome:

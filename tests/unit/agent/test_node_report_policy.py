@@ -72,6 +72,21 @@ def test_a_new_cause_of_loss_is_a_state() -> None:
     assert at == 100 + policy.COLLECT_SECONDS
 
 
+def test_a_socket_that_is_taken_is_a_state_and_its_holder_and_counts_are_not() -> None:
+    def with_socket(**fields: object) -> dict[str, Any]:
+        wanted = status()
+        socket = {"rule": "r", "interface": "in", "queue": 0, "state": "Held", "pid": 1, **fields}
+        wanted["redirects"][0]["sockets"] = [socket]
+        return wanted
+
+    at, _ = due(Ledger(held=status()), with_socket(), 100)
+    assert at == 100 + policy.COLLECT_SECONDS
+    at, _ = due(Ledger(held=with_socket()), with_socket(state="Releasing"), 100)
+    assert at == 100 + policy.COLLECT_SECONDS
+    held = Ledger(held=with_socket(), counted_at=100)
+    assert due(held, with_socket(pid=2, ringFullPackets=3), 105)[0] == 130
+
+
 def test_a_failed_write_waits_as_long_as_it_was_told() -> None:
     _, ledger = due(Ledger(), status(), 100)
     assert due(policy.failed(ledger, 101, 20), status(), 102)[0] == 121

@@ -8,11 +8,17 @@ import pytest
 import yaml
 
 from tests.unit.agent.test_status import STALLED
-from tests.unit.cli.samples import busy, finding, interface, loss, rule, thing
+from tests.unit.cli.samples import busy, finding, interface, loss, rule, socket, thing
 from xdpredirect.agent.node_status import About, Findings, node_status
 from xdpredirect.agent.orders import Refusal
 from xdpredirect.agent.outcome import Lingering
-from xdpredirect.agent.report import InterfaceReport, ObjectReport, Report, Severity
+from xdpredirect.agent.report import (
+    InterfaceReport,
+    ObjectReport,
+    Report,
+    Severity,
+    SocketState,
+)
 from xdpredirect.api.node import FEATURES
 from xdpredirect.api.node_size import STATUS_LIMIT, stored_size
 from xdpredirect.host import XdpMode
@@ -209,6 +215,15 @@ def test_a_busy_machine_fits_the_schema(validator: jsonschema.Draft202012Validat
     validator.validate(status)
 
 
+def test_sockets_fit_the_schema(validator: jsonschema.Draft202012Validator) -> None:
+    many = tuple(socket(queue, lost=2**60) for queue in range(100))
+    status = made(thing(sockets=(socket(0, SocketState.RELEASING), *many)))
+    (entry,) = status["redirects"]
+    assert [one["state"] for one in entry["sockets"]] == ["Releasing", *["Held"] * 63]
+    assert entry["sockets"][0]["droppedPackets"] == 0
+    validator.validate(status)
+
+
 @pytest.mark.parametrize(
     ("objects", "rules", "losses", "words"),
     [(1, 128, 12, 1500), (128, 128, 0, 10), (128, 2, 12, 300), (128, 2, 12, 1500)],
@@ -228,6 +243,7 @@ def test_it_never_becomes_too_large(
             name,
             losses=tuple(loss("TargetDown", 2**60, hint="h" * words) for _ in range(losses)),
             findings=(finding(Severity.STALLED, message="m" * words),),
+            sockets=tuple(socket(queue) for queue in range(100)),
         )
         for name in names
     ]

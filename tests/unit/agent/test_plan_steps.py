@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.unit.agent.model_kernel import ModelKernel
 from tests.unit.agent.worlds import World, assert_recovers, converge, on, plan, table, walk
 from tests.unit.datapath.samples import EVERYTHING, address_set, redirect, rule
 from xdpredirect.agent.renames import plan_renames
@@ -12,9 +13,12 @@ from xdpredirect.api.action import (
     Drop,
     GroupMember,
     KeyBy,
+    Sockets,
 )
 from xdpredirect.api.match import Match, Range
 from xdpredirect.api.redirect import Mode
+from xdpredirect.datapath.abi import U32
+from xdpredirect.datapath.mapspec import MapType
 
 
 def test_exchanged_names_keep_their_programs_and_counters() -> None:
@@ -94,6 +98,12 @@ KEYS = table(["t1", "t2", "t3"], KeyBy.SOURCE_MAC)
 FEWER_KEYS = table(["t3", "t1"], KeyBy.SOURCE_MAC)
 
 
+SOCKETS = Sockets(queues=(Range(0, 3),), users=("65534",))
+
+
+FEWER_SOCKETS = Sockets(queues=(Range(0, 1),), users=("0",))
+
+
 @pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize(
     ("before", "after"),
@@ -108,6 +118,7 @@ FEWER_KEYS = table(["t3", "t1"], KeyBy.SOURCE_MAC)
             _wish(Drop(), match=BY_SET, cidrs=9), _wish(Drop(), match=BY_SET, cidrs=7), id="less"
         ),
         pytest.param(_wish(KEYS), _wish(FEWER_KEYS), id="keys"),
+        pytest.param(_wish(SOCKETS, GROUP), _wish(FEWER_SOCKETS, Drop()), id="sockets"),
         pytest.param(_wish(GROUP), _wish(GROUP, mode=Mode.GENERIC), id="mode"),
         pytest.param(on(("p1", 1), ("p2", 2)), on(("p2", 1), ("p1", 2)), id="exchange"),
         pytest.param(on(("p1", 1), ("p2", 2)), on(("p1", 5), ("p2", 2)), id="recreate"),
@@ -118,3 +129,30 @@ def test_every_prefix_of_a_plan(before: World, after: World, half: bool) -> None
     while assert_recovers([before, after], stop, half):
         stop += 1
     assert stop > 0
+
+
+def _sockets(kernel: ModelKernel) -> dict[bytes, bytes]:
+    """What is in the XSKMAP of the running program; there is one."""
+    running = kernel.running("p1")
+    assert running is not None
+    (entries,) = [e for spec, _, e in running[1].maps.values() if spec.type is MapType.XSKMAP]
+    return entries
+
+
+@pytest.mark.parametrize("stop", range(12))
+def test_sockets_stay_whenever_a_swap_is_cut_off(stop: int) -> None:
+    kernel = walk([_wish(SOCKETS)])
+    _sockets(kernel)[U32.pack(1)] = b"sock"
+    for world in (_wish(SOCKETS, GROUP), _wish(FEWER_SOCKETS, Drop()), _wish(SOCKETS)):
+        converge(world, kernel, stop_after=stop)
+        assert _sockets(kernel) == {U32.pack(1): b"sock"}
+        converge(world, kernel)
+        assert _sockets(kernel) == {U32.pack(1): b"sock"}
+
+
+def test_a_rule_that_goes_takes_its_sockets_along() -> None:
+    kernel = walk([_wish(SOCKETS)])
+    _sockets(kernel)[U32.pack(1)] = b"sock"
+    for world in (_wish(Drop()), _wish(SOCKETS)):
+        converge(world, kernel)
+    assert _sockets(kernel) == {}

@@ -13,9 +13,8 @@ from tests.unit.datapath.samples import EVERYTHING, address_set, host, link, por
 from xdpredirect.agent.actions import Action as PlannedAction
 from xdpredirect.agent.desired import desire
 from xdpredirect.agent.effective import Effective, effective
-from xdpredirect.agent.machine import _waits
 from xdpredirect.agent.plan import plan_interface, plan_removal
-from xdpredirect.agent.renames import plan_renames
+from xdpredirect.agent.renames import plan_renames, waits_for_return
 from xdpredirect.api.action import (
     Action,
     Broadcast,
@@ -26,6 +25,7 @@ from xdpredirect.api.action import (
     Drop,
     GroupMember,
     KeyBy,
+    Sockets,
     TableKey,
     ToDevice,
 )
@@ -70,6 +70,7 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     NAMES.map(lambda names: Broadcast(devices=tuple(names))),
     st.tuples(NAMES, st.sampled_from((KeyBy.VLAN, KeyBy.SOURCE_MAC))).map(lambda a: table(*a)),
     st.integers(0, 3).map(lambda last: CPUs(set=(Range(0, last),))),
+    st.integers(0, 3).map(lambda last: Sockets(queues=(Range(0, last),), users=("65534",))),
 )
 
 
@@ -127,7 +128,7 @@ def plan(world: World, kernel: ModelKernel) -> Iterator[PlannedAction]:
         yield from plan_interface(item.wanted, item.layout, seen.interfaces.get(name))
     chosen = Effective(redirects=world.redirects, sets={}, findings=(), held=frozenset())
     for name, interface in seen.interfaces.items():
-        if name not in desired.interfaces and not _waits(interface, there, chosen):
+        if name not in desired.interfaces and not waits_for_return(interface, there, chosen):
             yield from plan_removal(interface)
 
 

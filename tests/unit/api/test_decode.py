@@ -73,6 +73,36 @@ def test_match(fields: dict[str, Any], parsed: Match) -> None:
             {"type": "TX", "tx": {"rewrite": {"swapMACs": True}}},
             a.Tx(rewrite=a.Rewrite(swap_macs=True)),
         ),
+        (
+            {
+                "type": "Sockets",
+                "sockets": {
+                    "queues": "0-3,8",
+                    "clients": [
+                        {"type": "Users", "users": ["capture", "65534"]},
+                        {"type": "Users", "users": ["65534", "0"]},
+                    ],
+                },
+            },
+            a.Sockets(queues=(Range(0, 3), Range(8, 8)), users=("capture", "65534", "0")),
+        ),
+        (
+            {
+                "type": "Sockets",
+                "sockets": {
+                    "queues": "0",
+                    "clients": [{"type": "Users", "users": ["0"]}],
+                    "access": "ReceiveTransmit",
+                    "copyMode": "ZeroCopy",
+                },
+            },
+            a.Sockets(
+                queues=(Range(0, 0),),
+                users=("0",),
+                access=a.SocketAccess.RECEIVE_TRANSMIT,
+                copy_mode=a.CopyMode.ZERO_COPY,
+            ),
+        ),
         ({"type": "Route"}, a.Route()),
         ({"type": "Route", "route": {"table": 7}}, a.Route(table=7)),
         ({"type": "Device", "device": {"name": "eth1"}}, a.ToDevice(name="eth1")),
@@ -168,10 +198,10 @@ def test_groups_are_keys_where_a_set_is_named() -> None:
         ),
         (
             "/spec/rules/0/action",
-            {"type": "Sockets"},
+            {"type": "Tunnel"},
             (
                 "spec.rules[0].action.type: must be Pass, Drop, TX, Device, DeviceGroup, "
-                'DeviceTable, Broadcast, CPUs, CPUTable or Route, not "Sockets"'
+                'DeviceTable, Broadcast, CPUs, CPUTable, Sockets or Route, not "Tunnel"'
             ),
         ),
         ("/spec/nodeSelector", ..., "spec.nodeSelector: is missing; add it"),
@@ -213,7 +243,7 @@ def test_a_full_address_set_is_decoded() -> None:
 
 def test_match_and_action_of_a_rule_are_both_judged() -> None:
     document = changed(example(), {"at": "/spec/rules/0/match", "set": {"rxQueues": "5-2"}})
-    document = changed(document, {"at": "/spec/rules/0/action/type", "set": "Sockets"})
+    document = changed(document, {"at": "/spec/rules/0/action/type", "set": "Tunnel"})
     document = changed(document, {"at": "/spec/rules/1/match", "set": {}})
     with pytest.raises(InvalidInput) as refused:
         decode_redirect(document)

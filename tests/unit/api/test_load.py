@@ -29,7 +29,7 @@ def problems(*paths: Path | str) -> list[str]:
 def test_examples_are_accepted() -> None:
     loaded = load_paths([str(ROOT / "examples")])
     names = sorted(redirect.name for redirect in loaded.redirects)
-    assert names == ["broadcast", "cpus", "device", "device-group", "dns", "edge"]
+    assert names == ["broadcast", "capture", "cpus", "device", "device-group", "dns", "edge"]
     assert sorted(found.name for found in loaded.address_sets) == ["bots", "subscribers"]
     kinds = {rule["action"]["type"] for rule in example()["spec"]["rules"]}
     assert len(kinds) == 10

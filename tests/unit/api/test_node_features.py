@@ -35,6 +35,7 @@ def found(*path: str) -> dict[str, Any]:
         ("spec", [name for name in SCHEMA["properties"] if name != "nodeSelector"]),
         ("key", found("action", "deviceTable", "keyBy")["enum"]),
         ("key", found("action", "cpuTable", "keyBy")["enum"]),
+        ("client", found("action", "sockets", "clients", "[]", "type")["enum"]),
         ("spread", found("action", "cpus", "spreadBy")["enum"]),
         ("spread", found("action", "deviceGroup", "spreadBy")["enum"]),
     ],

@@ -54,7 +54,7 @@ def test_the_largest_status_would_not_fit() -> None:
 def test_the_largest_status_is_made_to_fit() -> None:
     fitted = fit_status(LARGEST)
     assert stored_size(fitted) <= STATUS_LIMIT
-    assert fitted["omitted"] == ["Rules", "Interfaces", "Losses", "Messages"]
+    assert fitted["omitted"] == ["Rules", "Sockets", "Interfaces", "Losses", "Messages"]
     assert [item["state"] for item in redirects(fitted)] == [
         item["state"] for item in redirects(LARGEST)
     ]
@@ -79,9 +79,10 @@ def test_a_status_without_redirects_stays() -> None:
 @pytest.mark.parametrize(
     ("counts", "omitted", "left"),
     [
-        ({"rules": 3000}, ["Rules"], {"interfaces", "losses"}),
-        ({"interfaces": 9000}, ["Rules", "Interfaces"], {"losses"}),
-        ({"losses": 9000}, ["Rules", "Interfaces", "Losses"], {"losses"}),
+        ({"rules": 3000}, ["Rules"], {"sockets", "interfaces", "losses"}),
+        ({"sockets": 3000}, ["Rules", "Sockets"], {"interfaces", "losses"}),
+        ({"interfaces": 9000}, ["Rules", "Sockets", "Interfaces"], {"losses"}),
+        ({"losses": 9000}, ["Rules", "Sockets", "Interfaces", "Losses"], {"losses"}),
     ],
 )
 def test_no_more_is_left_out_than_has_to(
@@ -91,16 +92,16 @@ def test_no_more_is_left_out_than_has_to(
     fitted = fit_status(status)
     assert fitted["omitted"] == omitted
     for before, after in zip(redirects(status), redirects(fitted), strict=True):
-        assert after.keys() == before.keys() - {"rules", "interfaces", "losses"} | left
+        assert after.keys() == before.keys() - {"rules", "sockets", "interfaces", "losses"} | left
         assert after["message"] == before["message"]
     if "Losses" in omitted:
         assert redirects(fitted)[0]["losses"] == redirects(status)[0]["losses"][:1]
 
 
-def entry(rules: int = 1, interfaces: int = 1, losses: int = 1) -> dict[str, Any]:
+def entry(rules: int = 1, sockets: int = 1, interfaces: int = 1, losses: int = 1) -> dict[str, Any]:
     """A redirect in the status of a node; the sizes are beyond the schema where that is quicker."""
     schema = STATUS["properties"]["redirects"]["items"]
-    lists = {"rules": rules, "interfaces": interfaces, "losses": losses}
+    lists = {"rules": rules, "sockets": sockets, "interfaces": interfaces, "losses": losses}
     whole: dict[str, Any] = largest(schema)
     return whole | {name: whole[name][:1] * count for name, count in lists.items()}
 

@@ -9,8 +9,11 @@ from xdpredirect.agent.report import (
     RuleCounters,
     RuleReport,
     Severity,
+    SocketReport,
+    SocketState,
 )
 from xdpredirect.host import XdpMode
+from xdpredirect.xsk.grants import CopyMode
 
 CHECKSUM = (
     "The peer of eth2 leaves checksums unfinished and XDP forwards them so: UDP and TCP are lost. "
@@ -87,6 +90,7 @@ def thing(
     failed: tuple[str, ...] = (),
     findings: tuple[Finding, ...] = (),
     losses: tuple[Loss, ...] = (),
+    sockets: tuple[SocketReport, ...] = (),
 ) -> ObjectReport:
     return ObjectReport(
         name=name,
@@ -99,6 +103,23 @@ def thing(
         failed=failed,
         findings=findings,
         losses=losses,
+        sockets=sockets,
+    )
+
+
+def socket(queue: int = 0, state: SocketState = SocketState.HELD, lost: int = 0) -> SocketReport:
+    return SocketReport(
+        rule="capture",
+        interface="ens1f0",
+        queue=queue,
+        state=state,
+        pid=4711,
+        user=65534,
+        pod="",
+        mode=CopyMode.ZERO_COPY,
+        ring_full=lost,
+        fill_ring_empty=lost,
+        dropped=lost,
     )
 
 

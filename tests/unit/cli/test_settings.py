@@ -38,6 +38,7 @@ def test_every_setting_is_an_option_and_a_variable() -> None:
         "XDPREDIRECT_AGENTS",
         "XDPREDIRECT_RESYNC_SECONDS",
         "XDPREDIRECT_METRICS",
+        "XDPREDIRECT_SOCKETS_DIR",
         "XDPREDIRECT_LOG",
     ]
 

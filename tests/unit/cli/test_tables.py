@@ -8,10 +8,11 @@ import yaml
 from rich.console import Console
 
 from tests.unit.cli.machines import Shell
-from tests.unit.cli.samples import busy, finding, interface, rule, thing
-from xdpredirect.agent.report import Report, Severity
+from tests.unit.cli.samples import busy, finding, interface, rule, socket, thing
+from xdpredirect.agent.report import Report, Severity, SocketState
 from xdpredirect.cli.console import THEME
 from xdpredirect.cli.figures import compact, count, octets, plural, rate
+from xdpredirect.cli.socket_tables import socket_parts
 from xdpredirect.cli.status import rates
 from xdpredirect.cli.tables import report_parts
 from xdpredirect.host import XdpMode
@@ -158,6 +159,25 @@ def test_no_number_is_ever_cut_or_wrapped(width: int) -> None:
     redirected = "1,834,317,345,495" if width >= 100 else "1.83 T"
     for number in (redirected, "1,834,221,094,112", "14,880,952", "1.20 PB", "1,205,363"):
         assert number in capture.get()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_sockets_are_a_table_where_there_are_some(width: int) -> None:
+    held, left = socket(0, lost=1_234_567), socket(1, SocketState.RELEASING)
+    console = Console(theme=THEME, width=width, highlight=False)
+    with console.capture() as capture:
+        for part in socket_parts(
+            Report(objects=(thing(sockets=(held, left)),), interfaces=()), width
+        ):
+            console.print(part)
+    _, title, names, *rows = capture.get().splitlines()
+    assert title == "SOCKETS"
+    assert names.split()[:4] == ["OBJECT/RULE", "QUEUE", "MODE", "HOLDER"]
+    text = " ".join(" ".join(rows).split())
+    for words in ("edge/capture", "ens1f0 0", "ZeroCopy", "4711", "Releasing"):
+        assert words in text
+    assert text.count("1,234,567") == 3
+    assert socket_parts(busy(), width) == []
 
 
 def test_colour_only_for_a_terminal(shell: Shell) -> None:

@@ -18,18 +18,24 @@ from tests.unit.datapath.samples import (
 )
 from xdpredirect.api.action import (
     Action,
+    Broadcast,
     CPUs,
     DeviceGroup,
     Drop,
     GroupMember,
     OnMiss,
     Pass,
+    SocketAccess,
+    Sockets,
     ToDevice,
 )
 from xdpredirect.api.match import Match, Range
 from xdpredirect.api.redirect import Protect, Rule, XdpRedirect
 from xdpredirect.datapath.abi import PAIR, U32
+from xdpredirect.datapath.builder import LayoutConflict
 from xdpredirect.datapath.layout import Layout
+from xdpredirect.datapath.mapspec import MapType
+from xdpredirect.datapath.pieces import Place
 from xdpredirect.host import Host
 
 LINKS = [link(1, "p1"), link(2, "p2"), link(3, "p3")]
@@ -142,3 +148,34 @@ def test_main_program_comes_last() -> None:
     assert layout.programs[-1].name == "redirect"
     numbers = [wanted.number for wanted in layout.maps]
     assert numbers == sorted(set(numbers))
+
+
+SOCKETS = Sockets(queues=(Range(0, 3), Range(8, 8)), users=("65534",))
+
+
+def test_sockets_have_a_map_that_is_kept_and_named_after_the_slot() -> None:
+    layout = laid(rule("other", port(7), Drop()), rule("r", port(8), SOCKETS))
+    (kept,) = [m for m in layout.maps if m.kept]
+    slot = layout.slots["o", "r"]
+    assert (kept.spec.name, kept.spec.type, kept.entries) == (f"sockets{slot}", MapType.XSKMAP, {})
+    assert layout.targets["o", "r"] == ("queues 0-3", "queue 8")
+    assert Place(map=kept.spec.name, first=0, count=1 << 32, rule=("o", "r")) in layout.places
+
+
+def test_whom_sockets_are_for_is_no_matter_of_the_program() -> None:
+    others = Sockets(queues=SOCKETS.queues, users=("0",), access=SocketAccess.RECEIVE_TRANSMIT)
+    before = laid(rule("r", EVERYTHING, SOCKETS))
+    assert laid(rule("r", EVERYTHING, others)).digest == before.digest
+    fewer = Sockets(queues=(Range(0, 3),), users=SOCKETS.users)
+    assert laid(rule("r", EVERYTHING, fewer)).digest != before.digest
+
+
+def test_maps_of_all_kinds_fit_into_one_program() -> None:
+    kinds = (SOCKETS, Broadcast(devices=("p2",)), CPUs(set=(Range(0, 1),)))
+    rules = [rule(f"r{n}", port(n), kinds[n % 3]) for n in range(60)]
+    with pytest.raises(LayoutConflict, match="more than 45 maps of Broadcast, CPUs"):
+        laid(*rules)
+    most = [rule(f"s{n}", port(n), SOCKETS) for n in range(20)]
+    assert sum(m.kept for m in laid(*most).maps) == 20
+    with pytest.raises(LayoutConflict, match="more than 20 Sockets rules on p1"):
+        laid(*most, rule("s20", port(20), SOCKETS))

@@ -92,7 +92,7 @@ def test_objects_use_every_field_and_action() -> None:
             actions[type(rule.action).__name__] += 1
             fields.update(name for name in rule.match.__slots__ if getattr(rule.match, name))
     assert set(fields) == set(redirect.spec.rules[0].match.__slots__)
-    assert len(actions) == 10
+    assert len(actions) == 11
     assert min(sizes) == 1
     assert max(sizes) > 100
     assert sorted(sizes)[len(sizes) // 2] < 20

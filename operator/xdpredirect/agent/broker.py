@@ -1,0 +1,98 @@
+"""The broker of AF_XDP sockets as a part of the agent: at work while something can be handed out.
+
+Made by `agent.loop`; `agent.machine` tells it after every pass who may take what.
+"""
+
+import logging
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from xdpredirect.agent.pins import Pins
+from xdpredirect.agent.report import SocketReport
+from xdpredirect.agent.socket_report import by_object
+from xdpredirect.agent.sockets import SocketSlots
+from xdpredirect.agent.wake import Wake
+from xdpredirect.settings import Settings
+from xdpredirect.xsk.grants import Grant
+from xdpredirect.xsk.holding import Holding
+
+if TYPE_CHECKING:
+    from xdpredirect.xsk.server import Server
+
+MEMORY = Path("sockets.json")
+"""In the state directory: what the next agent must know of sockets that this one has handed out."""
+log = logging.getLogger("xdpredirect.agent")
+
+
+class Broker:
+    """Use it in a `with`; at its end clients keep their sockets.
+
+    `problem` says why nobody can take a socket, and is empty when there is no reason. The agent
+    goes on with everything else, and tries again with the next pass.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._directory, self._memory = settings.sockets_dir, settings.state_dir / MEMORY
+        self._slots = SocketSlots(Pins(settings.bpffs))
+        self._server: Server | None = None
+        self._ended: tuple[Holding, ...] = ()
+        self._wake = Wake()
+        self.problem = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+        self._wake.__exit__()
+
+    def fileno(self) -> int:
+        """Readable when something was taken or given back."""
+        return self._wake.fileno()
+
+    def drain(self) -> bool:
+        """Take the news; whether there was any."""
+        return self._wake.drain()
+
+    def update(self, grants: Collection[Grant]) -> None:
+        """These are the grants from now on: what they do not allow has ended on return."""
+        try:
+            self._update(grants)
+        except OSError as error:
+            words = f"{self._directory}: {error.strerror or error}"
+            if words != self.problem:
+                log.error("AF_XDP sockets cannot be handed out: %s", words)
+            self.problem = words
+        else:
+            self.problem = ""
+
+    def counts(self) -> tuple[Holding, ...]:
+        """Every socket, also those that ended since the last call, with what it has lost."""
+        ended, self._ended = self._ended, ()
+        return (*ended, *(self._server.counts() if self._server else ()))
+
+    def sockets(self) -> Mapping[str, tuple[SocketReport, ...]]:
+        """What is handed out, and what is not given back yet, by object."""
+        return by_object(self._server.report()) if self._server else {}
+
+    def _update(self, grants: Collection[Grant]) -> None:
+        if self._server is not None and not self._server.is_alive():
+            log.error("the broker of AF_XDP sockets has ended by a defect; a new one takes over")
+            self._stop()
+        if self._server is not None:
+            self._server.update(grants)
+            if not grants and not self._server.report():
+                self._stop()
+        elif grants:
+            from xdpredirect.xsk.server import Server  # noqa: PLC0415 - most need it not
+
+            self._server = Server(
+                self._directory, self._slots, self._memory, grants, self._wake.set
+            )
+
+    def _stop(self) -> None:
+        if self._server is not None:
+            self._ended = self._server.counts()
+            self._server.close()
+            self._server = None

@@ -1,0 +1,52 @@
+"""Who may take which sockets, out of what is wanted and what runs. Pure.
+
+Called by `agent.machine`.
+"""
+
+from collections.abc import Iterator
+
+from xdpredirect.agent.desired import Desired, DesiredInterface
+from xdpredirect.agent.observed import Observed, ObservedInterface
+from xdpredirect.api.action import SocketAccess, Sockets
+from xdpredirect.datapath.sockets import sockets_map
+from xdpredirect.xsk.grants import CopyMode, Grant
+
+
+def grants_of(desired: Desired, seen: Observed) -> tuple[Grant, ...]:
+    """One grant for each rule of each interface whose running program has a map for it. That may be
+    an earlier program, where the wanted one could not be put in its place: whoever is still
+    wanted there keeps the sockets, and nobody else does."""
+    return tuple(
+        grant
+        for name, item in sorted(desired.interfaces.items())
+        if (there := seen.interfaces.get(name)) is not None
+        and there.attached_to == item.wanted.link.ifindex
+        for grant in _grants(item, _maps(there))
+    )
+
+
+def _maps(there: ObservedInterface) -> frozenset[str]:
+    """Names of the maps of the running program."""
+    running = [g for g in there.generations.values() if g.program and g.program == there.running]
+    return frozenset(name for generation in running for name in generation.maps)
+
+
+def _grants(item: DesiredInterface, maps: frozenset[str]) -> Iterator[Grant]:
+    for placed in item.wanted.objects:
+        for rule in placed.rules:
+            action, name = rule.rule.action, rule.rule.name
+            slot = item.layout.slots[placed.name, name]
+            if not isinstance(action, Sockets) or sockets_map(slot) not in maps:
+                continue
+            yield Grant(
+                redirect=placed.name,
+                rule=name,
+                interface=item.wanted.link.name,
+                ifindex=item.wanted.link.ifindex,
+                queues=frozenset(
+                    q for first, last in action.queues for q in range(first, last + 1)
+                ),
+                users=rule.users,
+                transmit=action.access is SocketAccess.RECEIVE_TRANSMIT,
+                copy_mode=CopyMode(action.copy_mode.value),
+            )

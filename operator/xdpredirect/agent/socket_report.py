@@ -1,0 +1,56 @@
+"""AF_XDP sockets in a report: who has which, and why nobody can have one. Pure.
+
+Called by `agent.broker`, `agent.handed` and `agent.machine`.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from xdpredirect.agent.desired import Desired
+from xdpredirect.agent.report import Finding, SocketReport, SocketState
+from xdpredirect.api.action import Sockets
+from xdpredirect.xsk.grants import CopyMode
+from xdpredirect.xsk.holding import Holding
+from xdpredirect.xsk.uapi import Statistics
+
+NOT_HANDED_OUT = "SocketsNotHandedOut"
+_NOTHING = Statistics(0, 0, 0, 0, 0, 0)
+
+
+def by_object(holdings: Iterable[Holding]) -> Mapping[str, tuple[SocketReport, ...]]:
+    """By object; a socket of several rules comes once for each."""
+    found: dict[str, tuple[SocketReport, ...]] = {}
+    for holding in holdings:
+        for name, rule in holding.rules:
+            found[name] = (*found.get(name, ()), _report(holding, rule))
+    return found
+
+
+def _report(holding: Holding, rule: str) -> SocketReport:
+    counted = holding.statistics or _NOTHING
+    return SocketReport(
+        rule=rule,
+        interface=holding.interface,
+        queue=holding.queue,
+        state=SocketState.RELEASING if holding.releasing else SocketState.HELD,
+        pid=holding.peer.pid,
+        user=holding.peer.uid,
+        pod=holding.peer.pod,
+        mode=CopyMode.ZERO_COPY if holding.zero_copy else CopyMode.COPY,
+        ring_full=counted.rx_ring_full,
+        fill_ring_empty=counted.rx_fill_ring_empty_descs,
+        dropped=counted.rx_dropped,
+    )
+
+
+def not_handed_out(desired: Desired, problem: str) -> list[Finding]:
+    """A finding for each object with rules of type Sockets, when there is a problem."""
+    if not problem:
+        return []
+    objects = {
+        placed.name
+        for item in desired.interfaces.values()
+        for placed in item.wanted.objects
+        if any(isinstance(rule.rule.action, Sockets) for rule in placed.rules)
+    }
+    message = f"Nobody can take an AF_XDP socket: {problem}"
+    return [Finding(object=o, reason=NOT_HANDED_OUT, message=message) for o in sorted(objects)]

@@ -1,0 +1,81 @@
+"""The slots of the XSKMAPs, behind `xsk.grants.Slots`: sockets put in and taken out by queue.
+
+Used by the broker, in any process that may write the agent's bpffs. The map of a rule is looked up
+anew each time: its pins move from generation to generation, the map itself stays.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from xdpredirect.agent.pins import Pins
+from xdpredirect.datapath.abi import U32
+from xdpredirect.datapath.slots import unpack_name
+from xdpredirect.datapath.sockets import sockets_map
+from xdpredirect.errors import KernelError
+from xdpredirect.kernel.bpf import ENOENT
+from xdpredirect.kernel.maps import Map, open_map, pinned_map
+from xdpredirect.xsk.grants import Grant
+
+_ATTEMPTS = 5
+"""How often the pins may move on while one is opened; a swap takes longer than that."""
+
+
+class SocketSlots:
+    """The XSKMAPs below one bpffs directory. A socket that is closed leaves its map by itself."""
+
+    def __init__(self, pins: Pins) -> None:
+        self._pins = pins
+
+    def insert(self, grant: Grant, queue: int, socket_fd: int) -> None:
+        """Frames of the queue that the rule takes go to this socket from now on.
+
+        Raises OSError: EEXIST when the slot is taken, ENOENT when there is no such rule, and what
+        the kernel says of a descriptor that is no AF_XDP socket (EBADF, EOPNOTSUPP).
+        """
+        with _as_os_error(), self._map(grant) as slots:
+            slots.put(U32.pack(queue), U32.pack(socket_fd), new=True)
+
+    def remove(self, grant: Grant, queue: int) -> None:
+        """Empty the slot. Nothing happens when it is empty, or the rule gone. Raises OSError."""
+        try:
+            with _as_os_error(), self._map(grant) as slots:
+                slots.delete(U32.pack(queue))
+        except FileNotFoundError:
+            return
+
+    @contextmanager
+    def _map(self, grant: Grant) -> Iterator[Map]:
+        name = sockets_map(self._slot(grant))
+        for attempt in range(_ATTEMPTS):
+            try:
+                opened = self._open(grant.interface, name)
+            except KernelError as error:
+                if error.errno != ENOENT or attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                break
+        with opened:
+            yield opened
+
+    def _slot(self, grant: Grant) -> int:
+        """The counter slot of the rule, after which its map is named."""
+        with pinned_map(self._pins.names(grant.interface)) as names:
+            for key, value in names.items().items():
+                if unpack_name(value) == (grant.redirect, grant.rule):
+                    (slot,) = U32.unpack(key)
+                    return int(slot)
+        raise KernelError(f"look up {grant.redirect}/{grant.rule} on {grant.interface}", ENOENT)
+
+    def _open(self, interface: str, name: str) -> Map:
+        """During a swap two generations have it, and it is the same map."""
+        for path in self._pins.interface(interface).glob(f"*/map-{name}"):
+            return open_map(path)
+        raise KernelError(f"open {name} of {interface}", ENOENT)
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    try:
+        yield
+    except KernelError as error:
+        raise OSError(error.errno, str(error)) from error

@@ -1,0 +1,54 @@
+"""`xdpredirect receive`: take an AF_XDP socket from the agent and print what comes in."""
+
+from itertools import islice
+
+import click
+
+from xdpredirect.cli.exits import DONE, EXIT_CODES, say
+from xdpredirect.cli.options import settings_options
+from xdpredirect.settings import Settings
+from xdpredirect.xsk.client import XskSocket, connect
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("interface")
+@click.option(
+    "--queue", type=click.IntRange(0, 9999), default=0, show_default=True, metavar="N",
+    envvar="XDPREDIRECT_QUEUE", show_envvar=True, help="receive queue of the interface",
+)  # fmt: skip
+@click.option(
+    "--count", type=click.IntRange(1), metavar="N",
+    envvar="XDPREDIRECT_COUNT", show_envvar=True, help="end after so many frames",
+)  # fmt: skip
+@click.option(
+    "--quiet", is_flag=True,
+    envvar="XDPREDIRECT_QUIET", show_envvar=True, help="print no frames, only how many there were",
+)  # fmt: skip
+@settings_options("sockets_dir")
+def receive(settings: Settings, interface: str, queue: int, count: int | None, quiet: bool) -> int:
+    """Take the AF_XDP socket of a queue and print every frame: its octets, then their values.
+
+    Needs an agent and a rule of type Sockets with the user who runs this among its clients, and no
+    privileges. Ends with Ctrl-C.
+    """
+    with connect(settings.sockets_dir, interface, queue) as socket:
+        bound = socket.bound
+        how = "zero-copy" if bound.zero_copy else "copied"
+        say(f"receiving from queue {queue} of {interface}, {how} to {bound.frames} frames")
+        taken = 0
+        try:
+            for frame in islice(socket.frames(), count):
+                taken += 1
+                if not quiet:
+                    click.echo(f"{len(frame)} {frame.hex()}")
+        finally:
+            say(_summary(socket, taken))
+    return DONE
+
+
+def _summary(socket: XskSocket, taken: int) -> str:
+    lost = socket.statistics()
+    return (
+        f"{taken} frames; lost: {lost.rx_ring_full} for a full ring, "
+        f"{lost.rx_fill_ring_empty_descs} for want of memory, {lost.rx_dropped} otherwise"
+    )

@@ -1,0 +1,44 @@
+"""Which pod a process belongs to, from its /proc/PID/cgroup: pure. Called by `identity`.
+
+The kubelet makes `kubepods` in one of two forms, both read here:
+
+    systemd   /kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podUID.slice/cri-ID.scope
+    cgroupfs  /kubepods/burstable/podUID/ID
+
+Anyone may own a part of the tree: a user's session below user.slice, a pod below its own cgroup.
+There they may make any directory, so only what root alone can make counts: the way to the pod
+consists of the kubelet's own names from the root on, and the outermost pod is the one.
+"""
+
+import re
+
+# Seen from another cgroup namespace, the way begins with as many `..` as lead out of it.
+_ABOVE = re.compile(
+    r"\.\.|kubelet|kubelet\.slice|(kubelet-)?kubepods(-burstable|-besteffort)?\.slice"
+    r"|kubepods|burstable|besteffort"
+)
+_UID = r"[0-9a-f]{8}([-_]?[0-9a-f]{4}){3}[-_]?[0-9a-f]{12}"
+_POD = re.compile(rf"(?:(?:kubelet-)?kubepods(?:-burstable|-besteffort)?-)?pod({_UID})(?:\.slice)?")
+
+
+class ManyPods(ValueError):
+    """The hierarchies of cgroup v1 disagree on the pod."""
+
+
+def pod_of(text: str) -> str:
+    """UID of the pod, empty when it is a process of the host. `text` is the whole file, a line
+    `hierarchy:controllers:path` for each hierarchy. Raises ManyPods."""
+    found = {pod for line in text.splitlines() if (pod := _pod_in(line.split(":", 2)[-1]))}
+    if len(found) > 1:
+        raise ManyPods(f"its cgroups are of several pods: {', '.join(sorted(found))}")
+    return found.pop() if found else ""
+
+
+def _pod_in(path: str) -> str:
+    for name in path.strip("/").split("/"):
+        if match := _POD.fullmatch(name):
+            # systemd takes a dash for a level, so the kubelet writes underscores.
+            return match[1].replace("_", "-")
+        if not _ABOVE.fullmatch(name):
+            return ""
+    return ""

@@ -1,0 +1,215 @@
+"""One client of the broker: carries out what `protocol` says. Made and called by `server`."""
+
+import array
+import contextlib
+import logging
+import os
+import socket
+import time
+
+from xdpredirect.xsk import protocol
+from xdpredirect.xsk.grants import Peer, Refusal
+from xdpredirect.xsk.lease import Busy, Lease
+from xdpredirect.xsk.leases import Leases
+from xdpredirect.xsk.messages import (
+    REQUEST_OCTETS,
+    Bound,
+    Refused,
+    Release,
+    Return,
+    Take,
+    Told,
+    record,
+)
+from xdpredirect.xsk.protocol import Ask, HangUp, Log, Received, Send, Step, Talk
+
+BUSY_SECONDS = 1.0
+"""A queue is free 25 to 40 ms after its owner has ended; so long a client is kept waiting."""
+_CLOEXEC = 0x40000000  # MSG_CMSG_CLOEXEC
+_QUIET = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+_NO_DESCRIPTOR = -1
+log = logging.getLogger("xdpredirect.xsk")
+
+
+class Connection:
+    """Owns the socket and the pidfd; `over` once it is to be closed."""
+
+    def __init__(self, connection: socket.socket, who: tuple[Peer, int], leases: Leases) -> None:
+        self.socket, self._leases = connection, leases
+        self.peer, self.pidfd = who
+        self.over = False
+        self.waiting: Take | None = None
+        self._talk = Talk()
+        self._held: dict[tuple[str, int], Lease] = {}
+        self._heard = self._asked = time.monotonic()
+
+    def deadline(self) -> float | None:
+        """When the client will have been silent for too long, on the monotonic clock."""
+        patience = protocol.patience(self._talk)
+        return None if patience is None or self.waiting else self._heard + patience
+
+    def read(self) -> None:
+        """Take one record and answer it."""
+        try:
+            received, descriptors = _receive(self.socket)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.over = True
+            return
+        try:
+            self._heard = time.monotonic()
+            if not received.data:
+                # The end of the connection; an empty record looks the same.
+                self.over = True
+                return
+            given = descriptors[0] if descriptors else _NO_DESCRIPTOR
+            if self._carry_out(protocol.receive(self._talk, received), given):
+                descriptors.remove(given)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def try_again(self) -> None:
+        """To get the queue that was busy."""
+        if self.waiting:
+            self._take(self.waiting)
+
+    def expire(self) -> None:
+        """It was silent for too long."""
+        self._carry_out(protocol.expire(self._talk))
+
+    def withdraw(self, lease: Lease) -> bool:
+        """Tell the client that its queue was taken back; False when it is not this one's."""
+        if self._held.get(lease.place) is not lease:
+            return False
+        del self._held[lease.place]
+        self._carry_out(protocol.withdraw(self._talk, *lease.place))
+        return True
+
+    def close(self) -> None:
+        """Everything it holds is given up."""
+        for lease in self._held.values():
+            log.info("%s: given up by process %s", _name(*lease.place), self.peer.pid)
+            self._leases.end(lease)
+        self.drop()
+
+    def drop(self) -> None:
+        """Close the connection alone; its leases are the caller's."""
+        self._held.clear()
+        self.socket.close()
+        os.close(self.pidfd)
+
+    def _carry_out(self, step: Step, descriptor: int = _NO_DESCRIPTOR) -> bool:
+        """Whether the descriptor was taken."""
+        self._talk, taken = step.talk, False
+        for effect in step.effects:
+            match effect:
+                case Send(data):
+                    self._send(data)
+                case Log(name):
+                    who = f"process {self.peer.pid} of user {self.peer.uid}"
+                    log.info("%s%s says it is %s", who, self.peer.pod and " in a pod", name)
+                case HangUp():
+                    self.over = True
+                case Ask(Take() as take):
+                    self._asked = time.monotonic()
+                    self._take(take)
+                case Ask(Return() as given):
+                    taken = self._resume(given, descriptor)
+                case Ask(Release() as release):
+                    self._release(release)
+        return taken
+
+    def _take(self, take: Take) -> None:
+        try:
+            handed = self._leases.take(self.peer, take)
+        except Busy:
+            if time.monotonic() < self._asked + BUSY_SECONDS:
+                self.waiting = take
+                return
+            words = f"another socket has queue {take.queue} of {take.interface}"
+            handed = Refusal("QueueBusy", words)
+        self.waiting = None
+        if isinstance(handed, Refusal):
+            self._refuse(take, handed)
+            return
+        lease = handed.lease
+        self._held[lease.place] = lease
+        log.info("%s: handed to process %s", _name(*lease.place), self.peer.pid)
+        try:
+            bound = _bound(take, lease)
+            step = protocol.settle(self._talk, take, bound)
+            self._talk = step.talk
+            self._send(record(bound), lease.socket.fileno(), handed.memfd)
+        finally:
+            os.close(handed.memfd)
+
+    def _resume(self, given: Return, descriptor: int) -> bool:
+        lease = self._leases.resume(self.peer, given.interface, given.queue, descriptor)
+        if isinstance(lease, Refusal):
+            self._refuse(given, lease)
+            return False
+        self._held[lease.place] = lease
+        log.info("%s: brought back by process %s", _name(*lease.place), self.peer.pid)
+        self._carry_out(protocol.settle(self._talk, given, _told("kept", given)))
+        return True
+
+    def _release(self, release: Release) -> None:
+        lease = self._held.pop((release.interface, release.queue))
+        self._leases.end(lease)
+        self._carry_out(protocol.settle(self._talk, release, _told("released", release)))
+
+    def _refuse(self, question: Take | Return, refusal: Refusal) -> None:
+        place = _name(question.interface, question.queue)
+        who = f"process {self.peer.pid} of user {self.peer.uid}"
+        log.warning("%s: refused to %s: %s: %s", place, who, refusal.reason, refusal.sentence)
+        refused = Refused(refusal.reason, refusal.sentence)
+        self._carry_out(protocol.settle(self._talk, question, refused))
+
+    def _send(self, data: bytes, *descriptors: int) -> None:
+        try:
+            send(self.socket, data, *descriptors)
+        except OSError:
+            # Gone, or it does not read what it asked for.
+            self.over = True
+
+
+def send(connection: socket.socket, data: bytes, *descriptors: int) -> None:
+    """One record, now or never. Raises OSError."""
+    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
+    connection.sendmsg([data], [rights] if descriptors else [], _QUIET)
+
+
+def send_off(connection: socket.socket, reason: str, sentence: str) -> None:
+    """Refuse a connection and close it."""
+    with connection, contextlib.suppress(OSError):
+        send(connection, record(Refused(reason, sentence)))
+
+
+def _receive(connection: socket.socket) -> tuple[Received, list[int]]:
+    """A record, and its descriptors as a list for the caller to close."""
+    room = socket.CMSG_SPACE(array.array("i").itemsize)
+    data, rights, flags, _ = connection.recvmsg(
+        REQUEST_OCTETS, room, socket.MSG_DONTWAIT | _CLOEXEC
+    )
+    numbers = array.array("i")
+    for level, kind, value in rights:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            numbers.frombytes(value[: len(value) - len(value) % numbers.itemsize])
+    cut = bool(flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC))
+    return Received(data, len(numbers), cut), list(numbers)
+
+
+def _bound(take: Take, lease: Lease) -> Bound:
+    ifindex, transmit = lease.grants[0].ifindex, any(grant.transmit for grant in lease.grants)
+    place = (take.interface, ifindex, take.queue)
+    return Bound(*place, take.frames, take.octets, lease.zero_copy, transmit)
+
+
+def _told(what: str, about: Return | Release) -> Told:
+    return Told(what, about.interface, about.queue)
+
+
+def _name(interface: str, queue: int) -> str:
+    return f"socket of queue {queue} of {interface}"

@@ -1,0 +1,95 @@
+"""Who may take a socket of which queue: pure. Grants are computed by the agent from its objects.
+
+The default is to deny. What a client says of itself is no argument; a `Peer` is what the kernel
+says of it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class CopyMode(StrEnum):
+    """How frames come into the UMEM: Auto takes zero-copy where the driver can, and copies else."""
+
+    AUTO = "Auto"
+    COPY = "Copy"
+    ZERO_COPY = "ZeroCopy"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """`queues` of `interface` are for `users` (numbers), of the rule that names them.
+
+    `redirect` and `rule` are the names of object and rule. With `transmit` a socket may also send.
+    """
+
+    redirect: str
+    rule: str
+    interface: str
+    ifindex: int
+    queues: frozenset[int]
+    users: frozenset[int]
+    transmit: bool
+    copy_mode: CopyMode
+
+
+@dataclass(frozen=True)
+class Peer:
+    """What the kernel says of the other end of a connection.
+
+    `pod` is the UID of the pod that its cgroup belongs to, empty for a process of the host.
+    """
+
+    pid: int
+    uid: int
+    pod: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """`reason` is one CamelCase word for programs, `sentence` is for people."""
+
+    reason: str
+    sentence: str
+
+
+class Slots(Protocol):
+    """The XSKMAPs, which the agent alone holds. The socket is inserted before its client has it."""
+
+    def insert(self, grant: Grant, queue: int, socket_fd: int) -> None:
+        """Frames of the queue go to this socket from now on. Raises OSError, EEXIST when the slot
+        is taken."""
+        ...
+
+    def remove(self, grant: Grant, queue: int) -> None:
+        """Empty the slot; nothing happens when it is empty."""
+        ...
+
+
+def authorise(peer: Peer, grants: Collection[Grant], interface: str, queue: int) -> Grant | Refusal:
+    """The first grant by which the peer may have this queue, or why it may not."""
+    if found := granted(peer, grants, interface, queue):
+        return found[0]
+    who = f"pod {peer.pod}" if peer.pod else f"user {peer.uid}"
+    others = {q for g in grants if g.interface == interface and _is_for(g, peer) for q in g.queues}
+    if not others:
+        return Refusal("NotGranted", f"{who} has no grant for {interface}")
+    queues = ", ".join(str(other) for other in sorted(others))
+    sentence = f"{who} has no grant for queue {queue} of {interface}, but for {queues}"
+    return Refusal("NotGranted", sentence)
+
+
+def granted(peer: Peer, grants: Collection[Grant], interface: str, queue: int) -> tuple[Grant, ...]:
+    """Every grant by which it may: of several rules of an interface, for example."""
+    return tuple(
+        grant
+        for grant in grants
+        if grant.interface == interface and queue in grant.queues and _is_for(grant, peer)
+    )
+
+
+def _is_for(grant: Grant, peer: Peer) -> bool:
+    # A user of a pod is no user of the host, though the numbers may be the same.
+    return not peer.pod and peer.uid in grant.users

@@ -1,0 +1,233 @@
+"""The sockets that are handed out, and what becomes of them. Called by `server`.
+
+A lease is a queue in the hands of one client. Of each the broker keeps a duplicate descriptor, to
+read its statistics; the XSKMAPs are behind `Slots`, and nobody but the agent writes them.
+"""
+
+import errno
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import Collection
+from pathlib import Path
+
+from xdpredirect.errors import XdpRedirectError, errno_name
+from xdpredirect.xsk import sockets
+from xdpredirect.xsk.grants import Grant, Peer, Refusal, Slots, authorise, granted
+from xdpredirect.xsk.holding import Holding
+from xdpredirect.xsk.lease import Busy, Handed, Lease
+from xdpredirect.xsk.memory import Memory, Remembered
+from xdpredirect.xsk.messages import Take
+from xdpredirect.xsk.refused_binds import refusal_of
+from xdpredirect.xsk.sockets import Place
+from xdpredirect.xsk.uapi import AF_XDP
+from xdpredirect.xsk.umem import Size
+
+MOST_ENDED = 1024
+"""Of which `counts` will tell; the agent asks after a second at the latest."""
+log = logging.getLogger("xdpredirect.xsk")
+
+
+class Leases:
+    """All of one network namespace, not safe for threads. `memory` is a file of its own.
+
+    `changes` counts how often a queue was taken, given up or found to be free.
+    """
+
+    def __init__(self, slots: Slots, memory: Path) -> None:
+        self._slots, self._memory = slots, Memory(memory)
+        self._grants: tuple[Grant, ...] = ()
+        self._held: dict[tuple[str, int], Lease] = {}
+        self._releasing: dict[Place, Lease] = {}
+        self._ended: deque[Holding] = deque(maxlen=MOST_ENDED)
+        self.changes = 0
+
+    def held(self) -> tuple[Lease, ...]:
+        """Every lease."""
+        return tuple(self._held.values())
+
+    def releasing(self) -> tuple[Lease, ...]:
+        """Of sockets that get nothing any more, but that their clients have not closed either."""
+        return tuple(self._releasing.values())
+
+    def counts(self) -> tuple[Holding, ...]:
+        """Every lease there is, and those that have ended since the last call, as they were then:
+        what a socket has lost is known as long as it is open."""
+        ended = tuple(self._ended)
+        self._ended.clear()
+        return (*ended, *(lease.look() for lease in self.held()))
+
+    def take(self, peer: Peer, wanted: Take) -> Handed | Refusal:
+        """A socket for the peer, already in its slots. Raises Busy."""
+        grants = self._authorised(peer, wanted.interface, wanted.queue)
+        if isinstance(grants, Refusal):
+            return grants
+        place = Place(grants[0].ifindex, wanted.queue)
+        size = Size(wanted.frames, wanted.octets)
+        transmit = any(grant.transmit for grant in grants)
+        try:
+            made = sockets.open_bound(place, size, grants[0].copy_mode, transmit)
+        except sockets.RingsUnmappable:
+            return Refusal("KernelTooOld", "it cannot share the rings of a bound socket")
+        except OSError as error:
+            if error.errno == errno.EBUSY:
+                raise Busy from error
+            return refusal_of(error)
+        self._releasing.pop(place, None)
+        lease = Lease(grants, wanted.queue, peer, made.socket, sockets.is_zero_copy(made.socket))
+        refusal = self._begin(lease)
+        if refusal:
+            os.close(made.memfd)
+            made.socket.close()
+            return refusal
+        return Handed(lease, made.memfd)
+
+    def resume(self, peer: Peer, interface: str, queue: int, fd: int) -> Lease | Refusal:
+        """Hold again what an earlier broker handed to the peer. Takes `fd` only with a lease."""
+        grants = self._authorised(peer, interface, queue)
+        if isinstance(grants, Refusal):
+            return grants
+        if problem := sockets.problem_of(fd):
+            return problem
+        known = self._memory.of(interface, queue)
+        xsk = socket.socket(AF_XDP, socket.SOCK_RAW, 0, fileno=fd)
+        if (
+            known is None
+            or not known.is_of(peer)
+            or known.ifindex != grants[0].ifindex
+            or (known.cookie != sockets.cookie(xsk))
+        ):
+            xsk.detach()
+            return Refusal("UnknownSocket", "this is not the socket that was bound to the queue")
+        if sockets.can_transmit(fd) and not any(grant.transmit for grant in grants):
+            xsk.detach()
+            return Refusal("NotGranted", "the socket can transmit, which is not granted any more")
+        lease = Lease(grants, queue, peer, xsk, sockets.is_zero_copy(xsk))
+        refusal = self._begin(lease, again=True)
+        if refusal:
+            xsk.detach()
+        return refusal or lease
+
+    def end(self, lease: Lease) -> None:
+        """Its slots are emptied first, so that nothing arrives any more, then the duplicate goes.
+        The queue is free once the client has closed its own."""
+        for grant in lease.grants:
+            self._empty(grant, lease.queue)
+        self._ended.append(lease.look())
+        lease.socket.close()
+        self._held.pop(lease.place, None)
+        self._releasing[Place(lease.grants[0].ifindex, lease.queue)] = lease
+        self.changes += 1
+        self._forget(*lease.place)
+
+    def update(self, grants: Collection[Grant]) -> tuple[Lease, ...]:
+        """These are the grants from now on. Returns the leases that ended by it."""
+        self._grants = tuple(grants)
+        ended = tuple(lease for lease in self.held() if not self._keep(lease))
+        for lease in ended:
+            self.end(lease)
+        self._forget_strays()
+        return ended
+
+    def look_at_releasing(self) -> None:
+        """Which of them are free by now."""
+        for place in [place for place in self._releasing if sockets.is_free(place)]:
+            del self._releasing[place]
+            self.changes += 1
+
+    def close(self) -> None:
+        """Let go of all duplicates. Clients keep their sockets, and those their slots."""
+        for lease in self.held():
+            lease.socket.close()
+        self._held.clear()
+
+    def _authorised(self, peer: Peer, interface: str, queue: int) -> tuple[Grant, ...] | Refusal:
+        answer = authorise(peer, self._grants, interface, queue)
+        if isinstance(answer, Refusal):
+            return answer
+        if other := self._held.get((interface, queue)):
+            words = f"queue {queue} of {interface} is held by process {other.peer.pid}"
+            return Refusal("QueueTaken", words)
+        return granted(peer, self._grants, interface, queue)
+
+    def _begin(self, lease: Lease, again: bool = False) -> Refusal | None:
+        """Fill its slots, all or none."""
+        filled: list[Grant] = []
+        for grant in lease.grants:
+            refusal = self._fill(grant, lease, again)
+            if refusal:
+                for other in filled:
+                    self._empty(other, lease.queue)
+                return refusal
+            filled.append(grant)
+        interface, queue = lease.place
+        ifindex, uid, pod = lease.grants[0].ifindex, lease.peer.uid, lease.peer.pod
+        number = sockets.cookie(lease.socket)
+        self._remember(Remembered(number, interface, ifindex, queue, uid, pod))
+        self._held[lease.place] = lease
+        self.changes += 1
+        return None
+
+    def _fill(self, grant: Grant, lease: Lease, again: bool = False) -> Refusal | None:
+        name = f"rule {grant.rule} of {grant.redirect}"
+        try:
+            self._slots.insert(grant, lease.queue, lease.socket.fileno())
+        except OSError as error:
+            if error.errno != errno.EEXIST:
+                return Refusal("SlotFailed", f"{name}: {errno_name(error.errno or 0)}")
+            # A queue has one socket, so that what is in the slot since before can be no other one.
+            if not again:
+                return Refusal("SlotTaken", f"{name} has another socket for the queue")
+        except XdpRedirectError as error:
+            return Refusal("SlotFailed", f"{name}: {error}")
+        return None
+
+    def _empty(self, grant: Grant, queue: int) -> None:
+        try:
+            self._slots.remove(grant, queue)
+        except (XdpRedirectError, OSError) as error:
+            log.error("cannot empty the slot of queue %s of %s: %s", queue, grant.interface, error)
+
+    def _remember(self, known: Remembered) -> None:
+        try:
+            self._memory.keep(known)
+        except OSError as error:
+            log.error("%s; the next agent will not know the socket", error)
+
+    def _forget(self, interface: str, queue: int) -> None:
+        try:
+            self._memory.forget(interface, queue)
+        except OSError as error:
+            log.error("%s; the next agent will know a socket too many", error)
+
+    def _keep(self, lease: Lease) -> bool:
+        """Whether the lease goes on; its slots are then those of the grants that it has now."""
+        now = granted(lease.peer, self._grants, *lease.place)
+        if not now or now[0].ifindex != lease.grants[0].ifindex:
+            return False
+        if sockets.can_transmit(lease.socket.fileno()) and not any(grant.transmit for grant in now):
+            return False
+        slots_before = {(grant.redirect, grant.rule) for grant in lease.grants}
+        slots_now = {(grant.redirect, grant.rule) for grant in now}
+        for grant in lease.grants:
+            if (grant.redirect, grant.rule) not in slots_now:
+                self._empty(grant, lease.queue)
+        for grant in now:
+            added = (grant.redirect, grant.rule) not in slots_before
+            if added and (refusal := self._fill(grant, lease)):
+                log.error("queue %s of %s: %s", lease.queue, grant.interface, refusal.sentence)
+        lease.grants = now
+        return True
+
+    def _forget_strays(self) -> None:
+        """Sockets of an earlier broker whose clients have lost the grant in the meantime."""
+        for known in self._memory.all():
+            peer = Peer(0, known.uid, known.pod)
+            place = (known.interface, known.queue)
+            if place in self._held or granted(peer, self._grants, *place):
+                continue
+            for grant in self._grants:
+                if grant.ifindex == known.ifindex and known.queue in grant.queues:
+                    self._empty(grant, known.queue)
+            self._forget(*place)

@@ -1,0 +1,240 @@
+"""The broker as a process sees it: a socket in a directory, and a thread that serves it.
+
+Made by the agent, which calls `update` after every pass and `report` for its status. The socket is
+open to everybody; who may have what is decided by who connects. Clients are given the directory
+and not the socket in it: the next agent makes a new one.
+"""
+
+import contextlib
+import logging
+import os
+import selectors
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Self
+
+from xdpredirect.xsk.connection import Connection, send_off
+from xdpredirect.xsk.grants import Grant, Peer, Slots
+from xdpredirect.xsk.holding import Holding
+from xdpredirect.xsk.identity import Unidentified, identify
+from xdpredirect.xsk.leases import Leases
+from xdpredirect.xsk.messages import NAME
+from xdpredirect.xsk.report import holdings
+
+MOST_CONNECTIONS, MOST_OF_PEER = 256, 16
+_AGAIN_SECONDS, _RELEASING_SECONDS, _DEAF_SECONDS, _TELL_SECONDS = 0.01, 0.25, 1.0, 1.0
+log = logging.getLogger("xdpredirect.xsk")
+
+
+def _nobody() -> None:
+    """Nobody wants to know."""
+
+
+class Server:
+    """Serves clients from a thread of its own until `close`, or to the end of a `with`.
+
+    `memory` is a file in which the next server finds what this one has handed out, `grants` are
+    those of the beginning: a client that comes back must not meet a server that knows of none.
+    `changed` is called from the thread after something was taken or given back, once a second at
+    most. Raises OSError when the socket cannot be made.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        slots: Slots,
+        memory: Path,
+        grants: Collection[Grant] = (),
+        changed: Callable[[], None] = _nobody,
+    ) -> None:
+        self._path = directory / NAME
+        self._leases = Leases(slots, memory)
+        self._leases.update(grants)
+        self._changed, self._told, self._tell_at = changed, self._leases.changes, 0.0
+        self._lock = threading.Lock()
+        self._connections: set[Connection] = set()
+        self._stopping = False
+        self._look_again = self._hear_again = 0.0
+        self._selector = selectors.DefaultSelector()
+        self._listener = _listen(self._path)
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._watch(self._wake, self._woken)
+        self._watch(self._listener.fileno(), self._accept)
+        self._thread = threading.Thread(target=self._run, name="xsk-broker", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def update(self, grants: Collection[Grant]) -> None:
+        """These are the grants from now on. What they do not allow has ended on return: its slots
+        are empty, its client is told."""
+        with self._lock:
+            for lease in self._leases.update(grants):
+                name = f"socket of queue {lease.queue} of {lease.place[0]}"
+                log.info("%s: taken back from process %s", name, lease.peer.pid)
+                any(connection.withdraw(lease) for connection in self._connections)
+        os.eventfd_write(self._wake, 1)
+
+    def report(self) -> tuple[Holding, ...]:
+        """What is handed out, and what is not given back yet."""
+        with self._lock:
+            return holdings(self._leases)
+
+    def counts(self) -> tuple[Holding, ...]:
+        """Every socket that is handed out, and those that ended since the last call."""
+        with self._lock:
+            return self._leases.counts()
+
+    def is_alive(self) -> bool:
+        """Whether it still serves; False after a defect."""
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """Stop to serve. Clients keep their sockets and go on to receive."""
+        self._stopping = True
+        os.eventfd_write(self._wake, 1)
+        self._thread.join()
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+        self._listener.close()
+        for connection in self._connections:
+            connection.drop()
+        self._leases.close()
+        self._selector.close()
+        os.close(self._wake)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            found = self._selector.select(self._time_left())
+            with self._lock:
+                for key, _ in found:
+                    # Of several events of a connection the first may have ended it.
+                    if self._selector.get_map().get(key.fd) is key:
+                        key.data()
+                self._pass_time()
+                self._tell()
+
+    def _watch(self, descriptor: int, call: Callable[[], None]) -> None:
+        self._selector.register(descriptor, selectors.EVENT_READ, call)
+
+    def _woken(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._wake)
+
+    def _accept(self) -> None:
+        try:
+            accepted, _ = self._listener.accept()
+        except OSError as error:
+            log.error("cannot accept a connection: %s", error)
+            self._selector.unregister(self._listener)
+            self._hear_again = time.monotonic() + _DEAF_SECONDS
+            return
+        try:
+            peer, pidfd = identify(accepted)
+        except (Unidentified, OSError) as error:
+            log.warning("refused a connection: %s", error)
+            send_off(accepted, "Unidentified", str(error))
+            return
+        if problem := self._too_many(peer):
+            os.close(pidfd)
+            send_off(accepted, "TooManyConnections", problem)
+            return
+        connection = Connection(accepted, (peer, pidfd), self._leases)
+        self._connections.add(connection)
+        self._watch(accepted.fileno(), lambda: self._serve(connection))
+        self._watch(pidfd, lambda: self._end(connection))
+
+    def _too_many(self, peer: Peer) -> str:
+        of = Counter((c.peer.uid, c.peer.pod) for c in self._connections)
+        if len(self._connections) >= MOST_CONNECTIONS:
+            return f"the broker serves {MOST_CONNECTIONS} at most"
+        if of[(peer.uid, peer.pod)] >= MOST_OF_PEER:
+            return f"a user or a pod has {MOST_OF_PEER} at most"
+        return ""
+
+    def _serve(self, connection: Connection) -> None:
+        self._guard(connection, connection.read)
+        if connection.waiting:
+            self._selector.unregister(connection.socket)
+
+    def _guard(self, connection: Connection, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception:
+            # The others must not suffer from a defect that one of them has found.
+            log.exception("cannot serve process %s", connection.peer.pid)
+            connection.over = True
+
+    def _end(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        for descriptor in (connection.socket.fileno(), connection.pidfd):
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(descriptor)
+        self._guard(connection, connection.close)
+
+    def _time_left(self) -> float | None:
+        """Seconds until something is to be done without an event."""
+        with self._lock:
+            times = [t for c in self._connections if (t := c.deadline()) is not None]
+            if any(connection.waiting for connection in self._connections):
+                times.append(time.monotonic() + _AGAIN_SECONDS)
+            if self._leases.releasing():
+                times.append(self._look_again)
+            if self._hear_again:
+                times.append(self._hear_again)
+            if self._leases.changes != self._told:
+                times.append(self._tell_at)
+        return max(0.0, min(times) - time.monotonic()) if times else None
+
+    def _pass_time(self) -> None:
+        now = time.monotonic()
+        if self._hear_again and now >= self._hear_again:
+            self._hear_again = 0.0
+            self._watch(self._listener.fileno(), self._accept)
+        if self._leases.releasing() and now >= self._look_again:
+            self._leases.look_at_releasing()
+            self._look_again = time.monotonic() + _RELEASING_SECONDS
+        for connection in tuple(self._connections):
+            if connection.waiting:
+                self._try_again(connection)
+            deadline = connection.deadline()
+            if deadline is not None and now >= deadline:
+                connection.expire()
+            if connection.over:
+                self._end(connection)
+
+    def _tell(self) -> None:
+        # Clients that come and go all the time must not keep the agent busy.
+        if self._leases.changes != self._told and time.monotonic() >= self._tell_at:
+            self._told, self._tell_at = self._leases.changes, time.monotonic() + _TELL_SECONDS
+            self._changed()
+
+    def _try_again(self, connection: Connection) -> None:
+        self._guard(connection, connection.try_again)
+        if not connection.waiting:
+            self._watch(connection.socket.fileno(), lambda: self._serve(connection))
+
+
+def _listen(path: Path) -> socket.socket:
+    """A listening socket in place of the one that an earlier broker may have left."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+    try:
+        listener.bind(str(new))
+        new.chmod(0o666)
+        listener.listen(MOST_CONNECTIONS)
+        new.replace(path)
+    except BaseException:
+        listener.close()
+        raise
+    return listener

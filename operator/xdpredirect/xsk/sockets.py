@@ -1,0 +1,185 @@
+"""AF_XDP sockets of this network namespace: made, bound, looked at. Called by `leases`.
+
+Needs CAP_NET_RAW. What leaves here is bound: an unbound socket would let its holder choose any
+device and queue of the host. A bound one cannot be bound again, nor gain a ring that it lacks
+(net/xdp/xsk.c, xsk_bind and xsk_setsockopt: EBUSY), so without a TX ring it only receives.
+"""
+
+import ctypes
+import errno
+import mmap
+import os
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from xdpredirect.xsk import uapi
+from xdpredirect.xsk.grants import CopyMode, Refusal
+from xdpredirect.xsk.umem import Size, register
+
+_FLAGS = {CopyMode.AUTO: 0, CopyMode.COPY: uapi.COPY, CopyMode.ZERO_COPY: uapi.ZERO_COPY}
+_RAW = int(socket.SOCK_RAW)
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Place(NamedTuple):
+    """A receive queue of a device."""
+
+    ifindex: int
+    queue: int
+
+
+class Made(NamedTuple):
+    """A bound socket and the memfd of its UMEM, both to be closed by the caller."""
+
+    socket: socket.socket
+    memfd: int
+
+
+class RingsUnmappable(OSError):
+    """The kernel maps no rings of a socket that is bound already; a newer one does."""
+
+
+def open_bound(place: Place, size: Size, copy_mode: CopyMode, transmit: bool) -> Made:
+    """A socket that receives from `place`, with rings of `size.frames` entries.
+
+    Raises OSError: EBUSY when the queue is somebody's, EINVAL when there is no such queue, ENODEV
+    no such device, EOPNOTSUPP no zero-copy, EPERM no CAP_NET_RAW; and RingsUnmappable.
+    """
+    made = socket.socket(uapi.AF_XDP, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    try:
+        memfd = register(made, size)
+        try:
+            rings = {
+                uapi.FILL_RING: size.frames,
+                # The kernel wants one even when nothing is ever sent.
+                uapi.COMPLETION_RING: size.frames if transmit else 1,
+                uapi.RX_RING: size.frames,
+            }
+            if transmit:
+                rings[uapi.TX_RING] = size.frames
+            for option, entries in rings.items():
+                made.setsockopt(uapi.SOL_XDP, option, uapi.ENTRIES.pack(entries))
+            _fill(made, size, size.frames // 2 if transmit else size.frames)
+            _bind(made, place, _FLAGS[copy_mode] | uapi.NEED_WAKEUP)
+            if not _has_ring(made, uapi.PAGE_RX):
+                raise RingsUnmappable(errno.EBUSY, "mmap of a ring of a bound socket")
+        except BaseException:
+            os.close(memfd)
+            raise
+    except BaseException:
+        made.close()
+        raise
+    return Made(made, memfd)
+
+
+def _fill(xsk: socket.socket, size: Size, filled: int) -> None:
+    """The first frames of the UMEM are the kernel's from the start, so that nothing is lost until
+    the client looks."""
+    raw = xsk.getsockopt(uapi.SOL_XDP, uapi.MMAP_OFFSETS, uapi.OFFSETS_OCTETS)
+    ring = uapi.offsets(raw).fill
+    addresses = struct.pack(f"={filled}Q", *range(0, filled * size.octets, size.octets))
+    length = ring.descriptors + len(addresses)
+    with mmap.mmap(xsk.fileno(), length, offset=uapi.PAGE_FILL) as memory:
+        memory[ring.descriptors : length] = addresses
+        memory[ring.producer : ring.producer + 4] = uapi.ENTRIES.pack(filled)
+
+
+def _bind(xsk: socket.socket, place: Place, flags: int) -> None:
+    address = uapi.ADDRESS.pack(uapi.AF_XDP, flags, place.ifindex, place.queue, 0)
+    if _libc.bind(xsk.fileno(), address, len(address)):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def is_free(place: Place) -> bool:
+    """Whether nobody has the queue. In copy mode, so that no driver hears of it."""
+    try:
+        made = open_bound(place, Size(64, 2048), CopyMode.COPY, False)
+    except OSError as error:
+        return error.errno != errno.EBUSY
+    made.socket.close()
+    os.close(made.memfd)
+    return True
+
+
+def statistics(fd: int) -> uapi.Statistics:
+    """What a socket has received and lost. Raises OSError."""
+    with _borrowed(fd) as xsk:
+        raw = xsk.getsockopt(uapi.SOL_XDP, uapi.STATISTICS, uapi.STATISTICS_OCTETS)
+    return uapi.statistics_of(raw)
+
+
+def is_zero_copy(xsk: socket.socket) -> bool:
+    """Which of both a bound socket came to."""
+    raw = xsk.getsockopt(uapi.SOL_XDP, uapi.OPTIONS, uapi.ENTRIES.size)
+    return bool(uapi.ENTRIES.unpack(raw)[0] & uapi.OPTION_ZERO_COPY)
+
+
+def cookie(xsk: socket.socket) -> int:
+    """The kernel's number of this socket; no other one gets it until the next boot."""
+    raw = xsk.getsockopt(socket.SOL_SOCKET, uapi.SO_COOKIE, 8)
+    return int.from_bytes(raw, sys.byteorder)
+
+
+def problem_of(fd: int) -> Refusal | None:
+    """Why a descriptor is no bound AF_XDP socket of this network namespace."""
+    try:
+        with _borrowed(fd) as xsk:
+            domain = xsk.getsockopt(socket.SOL_SOCKET, uapi.SO_DOMAIN)
+            if domain != uapi.AF_XDP or xsk.getsockopt(socket.SOL_SOCKET, uapi.SO_TYPE) != _RAW:
+                return Refusal("WrongSocket", "the socket is not one of AF_XDP")
+            if _netns(xsk) != _own_netns():
+                return Refusal("WrongNamespace", "the socket is of another network namespace")
+            bound = _is_bound(xsk)
+    except OSError:
+        return Refusal("WrongSocket", "the descriptor is no socket")
+    return None if bound else Refusal("NotBound", "the socket is not bound")
+
+
+def can_transmit(fd: int) -> bool:
+    """Whether a bound socket has a TX ring."""
+    with _borrowed(fd) as xsk:
+        return _has_ring(xsk, uapi.PAGE_TX)
+
+
+def _netns(of: socket.socket) -> bytes:
+    """The kernel's number of the network namespace that a socket was made in."""
+    return of.getsockopt(socket.SOL_SOCKET, uapi.SO_NETNS_COOKIE, 8)
+
+
+def _own_netns() -> bytes:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as own:
+        return _netns(own)
+
+
+@contextmanager
+def _borrowed(fd: int) -> Iterator[socket.socket]:
+    """A descriptor as an object that does not close it. It may be of anything."""
+    xsk = socket.socket(uapi.AF_XDP, socket.SOCK_RAW, 0, fileno=fd)
+    try:
+        yield xsk
+    finally:
+        xsk.detach()
+
+
+def _is_bound(xsk: socket.socket) -> bool:
+    # A ring of no entries is never made: EINVAL says it could be now, EBUSY that it is too late.
+    try:
+        xsk.setsockopt(uapi.SOL_XDP, uapi.RX_RING, uapi.ENTRIES.pack(0))
+    except OSError as error:
+        return error.errno == errno.EBUSY
+    return False
+
+
+def _has_ring(xsk: socket.socket, page: int) -> bool:
+    try:
+        mmap.mmap(xsk.fileno(), mmap.PAGESIZE, offset=page).close()
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EBUSY):
+            return False
+        raise
+    return True
