@@ -53,6 +53,11 @@ def test_who_holds_it_and_what_it_lost(handing: Handing) -> None:
             assert f"pid {client.pid}," in table
             client.send_signal(signal.SIGSTOP)
             handing.far.send(frames(N))
+            # A change, for a pass.
+            handing.want(sockets("0", on_miss="Pass"))
+            until(lambda: held(handing)[0]["fillRingEmpty"] == N - RING, "its statistics")
+            (one,) = held(handing)
+            assert (one["ringFull"], one["dropped"]) == (0, 0)
             client.send_signal(signal.SIGCONT)
         until(lambda: not held(handing), "the end of the socket in the status")
         # A pass of the agent took its last statistics; the monitor has counted these frames.
