@@ -46,6 +46,7 @@ def measure(rounds: int, builds: int, takes: int) -> dict[str, Spread]:
         "sockets.frames": ratios(samples, "ours", "peer"),
         "sockets.handshake": spread(handshake),
         "sockets.agent": spread([memory["agent"]]),
+        "sockets.rss": spread([memory["rss"]]),
         "sockets.umem": spread([memory["umem"]]),
     }
 
@@ -139,13 +140,14 @@ def _take(host: Host, queue: int) -> float:
 
 def _memory(host: Host, agent: Popen[str]) -> dict[str, float]:
     """KiB for one socket of 2048 frames: of the agent's resident memory, and of the machine's
-    shared memory, where its UMEM is."""
+    shared memory, where its UMEM is. And MiB that the agent has in all."""
     before = {"agent": resident(agent.pid) * _KIB, "umem": _shared()}
     with contextlib.ExitStack() as stack:
         for queue in range(GRANTS):
             stack.enter_context(connect(host.state_dir / "sockets", "p1", queue))
         after = {"agent": resident(agent.pid) * _KIB, "umem": _shared()}
-    return {name: (after[name] - before[name]) / GRANTS for name in before}
+    found = {name: (after[name] - before[name]) / GRANTS for name in before}
+    return {**found, "rss": after["agent"] / _KIB}
 
 
 def _shared() -> float:

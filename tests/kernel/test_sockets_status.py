@@ -104,3 +104,14 @@ def test_a_broker_that_cannot_listen_stops_nothing_else(handing: Handing) -> Non
         handing.serves()
         until(lambda: not not_handed_out(handing), "the end of the finding")
         assert agent.poll() is None
+
+
+def test_an_agent_without_the_capability_says_so_and_redirects(handing: Handing) -> None:
+    handing.want(sockets("0", on_miss="Pass"))
+    with handing.agent("setpriv", "--bounding-set=-net_raw"):
+        until(lambda: "lacks CAP_NET_RAW" in not_handed_out(handing), "the finding")
+        assert not handing.socket.exists()
+        with handing.near.counter() as stack:
+            sent = frames(10)
+            handing.far.send(sent)
+            assert stack.wait(10) == sent
