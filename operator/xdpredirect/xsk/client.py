@@ -134,9 +134,11 @@ class XskSocket:
 
     def send(self, frame: bytes) -> bool:
         """Transmit a whole Ethernet frame; False when none can be taken now. Raises SocketRefused
-        without the right to."""
+        without the right to, ValueError for one that does not fit."""
         if self._tx is None:
             raise SocketRefused("ReceiveOnly", "the socket may not transmit")
+        if len(frame) > self.bound.octets:
+            raise ValueError(f"a frame has {self.bound.octets} octets at most, not {len(frame)}")
         self._free += self._completion.take()
         if not self._free:
             self._kick()
