@@ -9,7 +9,6 @@ import contextlib
 import logging
 import os
 import selectors
-import socket
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -22,6 +21,7 @@ from xdpredirect.xsk.grants import Grant, Peer, Slots
 from xdpredirect.xsk.holding import Holding
 from xdpredirect.xsk.identity import Unidentified, identify
 from xdpredirect.xsk.leases import Leases
+from xdpredirect.xsk.listener import listen
 from xdpredirect.xsk.messages import NAME, Refused
 from xdpredirect.xsk.report import holdings
 
@@ -59,10 +59,10 @@ class Server:
         self._lock = threading.Lock()
         self._connections: set[Connection] = set()
         self._closing = Closing()
-        self._stopping = False
+        self._stopping = self._ended = False
         self._look_again = self._hear_again = 0.0
         self._selector = selectors.DefaultSelector()
-        self._listener = _listen(self._path)
+        self._listener = listen(self._path, MOST_CONNECTIONS)
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._watch(self._wake, self._woken)
         self._watch(self._listener.fileno(), self._accept)
@@ -97,7 +97,7 @@ class Server:
 
     def is_alive(self) -> bool:
         """Whether it still serves; False after a defect."""
-        return self._thread.is_alive()
+        return not self._ended
 
     def close(self) -> None:
         """Stop to serve. Clients keep their sockets and go on to receive."""
@@ -114,6 +114,15 @@ class Server:
         os.close(self._wake)
 
     def _run(self) -> None:
+        try:
+            self._go_on()
+        finally:
+            self._ended = True
+            if not self._stopping:
+                # By a defect: whoever made this one makes another.
+                self._changed()
+
+    def _go_on(self) -> None:
         while not self._stopping:
             found = self._selector.select(self._time_left())
             with self._lock:
@@ -231,20 +240,3 @@ class Server:
         self._guard(connection, connection.try_again)
         if not connection.waiting:
             self._watch(connection.socket.fileno(), lambda: self._serve(connection))
-
-
-def _listen(path: Path) -> socket.socket:
-    """A listening socket in place of the one that an earlier broker may have left."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
-    try:
-        listener.bind(str(new))
-        new.chmod(0o666)
-        listener.listen(MOST_CONNECTIONS)
-        new.replace(path)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
