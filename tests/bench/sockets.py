@@ -23,6 +23,7 @@ from xdpredirect.xsk.client import connect
 TURN = 1 << 17
 """Frames a turn: some 100 ms."""
 DRAIN_SECONDS, PATIENCE_SECONDS = 0.005, 60.0
+READER_CPU = 1
 GRANTS = 16
 """Sockets at once: as many connections as one user may have."""
 # As ours: it sleeps while nothing comes, and copies into frames of 2048 octets.
@@ -59,8 +60,10 @@ def _frames(rounds: int) -> Samples:
         streets = {name: lab.veth((name, "p1"), (f"{name}-gen", "e0")) for name in ("ours", "peer")}
         ours = streets["ours"][0].host
         stack.enter_context(_agent(ours, "0"))
-        stack.enter_context(_draining(ours))
-        stack.enter_context(peer.xdp_bench(streets["peer"][0].host, "p1", XSK_DROP))
+        # What a process is started with it keeps: neither reader is on the sender's CPU.
+        with on_cpu(READER_CPU):
+            stack.enter_context(_draining(ours))
+            stack.enter_context(peer.xdp_bench(streets["peer"][0].host, "p1", XSK_DROP))
         senders = {
             name: stack.enter_context(bare.redirect_to(source.ifindex))
             for name, (_, source) in streets.items()
