@@ -1,5 +1,6 @@
 """Attacks on the socket broker by descriptors whose close() takes for ever: a TCP socket that
-lingers for an hour. Whoever sends one keeps nobody else waiting, neither clients nor the agent."""
+lingers for an hour, a file of FUSE. Whoever sends one keeps nobody else waiting, neither clients
+nor the agent."""
 
 import itertools
 import os
@@ -15,6 +16,7 @@ from tests.kernel.brokered import Brokered, brokered
 from tests.kernel.lab import Lab
 from tests.kernel.powerless import NOBODY
 from tests.kernel.raw_client import RawClient
+from tests.kernel.stubborn_file import stubborn_file
 from tests.kernel.test_xsk_identity import answers
 from xdpredirect.xsk import closing, server
 
@@ -85,6 +87,23 @@ def test_who_lingers_waits_alone(lab: Lab) -> None:
                 wait_for(b, 1)
                 serves(b)
             wait_for(b, 0)
+
+
+@pytest.mark.parametrize("record", [HELLO, b"return p1 0"])
+def test_a_file_system_that_does_not_answer(lab: Lab, tmp_path: Path, record: bytes) -> None:
+    with brokered(lab) as b, stubborn_file(tmp_path) as file:
+        b.grant(users={0})
+        with RawClient(b.directory) as attacker:
+            if record != HELLO:
+                assert attacker.ask(HELLO) == "hello 1"
+            with b.server._lock:
+                attacker.say(record, file.fd)
+                os.close(file.fd)
+                file.stubborn = True
+            assert attacker.hear().startswith("refused W")
+        wait_for(b, 1)
+        serves(b)
+    wait_for(b, 0)
 
 
 def test_who_lingers_at_a_closed_door(lab: Lab) -> None:

@@ -8,6 +8,7 @@ thread that closes this one. So nothing of it happens in the broker's own thread
 import os
 import threading
 import time
+from contextlib import suppress
 
 Owner = tuple[int, str]
 """User and pod, as in Peer."""
@@ -43,8 +44,8 @@ class Closing:
             return len(self._begun)
 
     def _close(self, token: object, descriptor: int) -> None:
-        try:
+        # It is closed whatever the file system says to that.
+        with suppress(OSError):
             os.close(descriptor)
-        finally:
-            with self._lock:
-                del self._begun[token]
+        with self._lock:
+            del self._begun[token]
