@@ -6,14 +6,13 @@ of ring entries are copied from ring to ring, which takes Python less than a mic
 Started by `sockets`, ended by SIGTERM.
 """
 
-import os
 import select
 import sys
 from pathlib import Path
 
 from xdpredirect.xsk.client import XskSocket, connect
 
-CPU, FRAMES = 1, 4096
+FRAMES = 4096
 _MASK = 0xFFFFFFFF
 
 
@@ -45,7 +44,6 @@ def give_back(xsk: XskSocket) -> int:
 
 
 if __name__ == "__main__":
-    os.sched_setaffinity(0, {CPU})
     with connect(Path(sys.argv[1]), sys.argv[2], frames=FRAMES) as taken:
         print("taken", flush=True)
         drain(taken)

@@ -23,6 +23,7 @@ from xdpredirect.xsk.client import connect
 TURN = 1 << 17
 """Frames a turn: some 100 ms."""
 DRAIN_SECONDS, PATIENCE_SECONDS = 0.005, 60.0
+READER_CPU = 1
 GRANTS = 16
 """Sockets at once: as many connections as one user may have."""
 # As ours: it sleeps while nothing comes, and copies into frames of 2048 octets.
@@ -46,6 +47,7 @@ def measure(rounds: int, builds: int, takes: int) -> dict[str, Spread]:
         "sockets.frames": ratios(samples, "ours", "peer"),
         "sockets.handshake": spread(handshake),
         "sockets.agent": spread([memory["agent"]]),
+        "sockets.rss": spread([memory["rss"]]),
         "sockets.umem": spread([memory["umem"]]),
     }
 
@@ -58,8 +60,10 @@ def _frames(rounds: int) -> Samples:
         streets = {name: lab.veth((name, "p1"), (f"{name}-gen", "e0")) for name in ("ours", "peer")}
         ours = streets["ours"][0].host
         stack.enter_context(_agent(ours, "0"))
-        stack.enter_context(_draining(ours))
-        stack.enter_context(peer.xdp_bench(streets["peer"][0].host, "p1", XSK_DROP))
+        # What a process is started with it keeps: neither reader is on the sender's CPU.
+        with on_cpu(READER_CPU):
+            stack.enter_context(_draining(ours))
+            stack.enter_context(peer.xdp_bench(streets["peer"][0].host, "p1", XSK_DROP))
         senders = {
             name: stack.enter_context(bare.redirect_to(source.ifindex))
             for name, (_, source) in streets.items()
@@ -139,13 +143,14 @@ def _take(host: Host, queue: int) -> float:
 
 def _memory(host: Host, agent: Popen[str]) -> dict[str, float]:
     """KiB for one socket of 2048 frames: of the agent's resident memory, and of the machine's
-    shared memory, where its UMEM is."""
+    shared memory, where its UMEM is. And MiB that the agent has in all."""
     before = {"agent": resident(agent.pid) * _KIB, "umem": _shared()}
     with contextlib.ExitStack() as stack:
         for queue in range(GRANTS):
             stack.enter_context(connect(host.state_dir / "sockets", "p1", queue))
         after = {"agent": resident(agent.pid) * _KIB, "umem": _shared()}
-    return {name: (after[name] - before[name]) / GRANTS for name in before}
+    found = {name: (after[name] - before[name]) / GRANTS for name in before}
+    return {**found, "rss": after["agent"] / _KIB}
 
 
 def _shared() -> float:

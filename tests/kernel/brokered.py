@@ -63,8 +63,8 @@ def slot(queue: int, grant: Grant | None = None) -> bytes:
 class Brokered:
     """Host `dut` with interface `p1`; whatever `source` sends arrives on its queue 0."""
 
-    def __init__(self, lab: Lab, stack: ExitStack, queues: int) -> None:
-        self.scene = Scene(lab, stack, queues=queues, monitor=False)
+    def __init__(self, lab: Lab, stack: ExitStack, queues: int, mtu: int) -> None:
+        self.scene = Scene(lab, stack, queues=queues, mtu=mtu, monitor=False)
         self.dut, self.source = self.scene.dut, self.scene.source
         self.map = create_map(MapSpec("sockets", MapType.XSKMAP, 4, 4, QUEUES * RULES))
         stack.callback(self.map.close)
@@ -149,7 +149,7 @@ def unbound() -> socket.socket:
 
 
 @contextmanager
-def brokered(lab: Lab, *, queues: int = 1) -> Iterator[Brokered]:
+def brokered(lab: Lab, *, queues: int = 1, mtu: int = 1500) -> Iterator[Brokered]:
     """Until the end of the `with`."""
     with ExitStack() as stack:
-        yield Brokered(lab, stack, queues)
+        yield Brokered(lab, stack, queues, mtu)

@@ -48,12 +48,15 @@ class Handing:
         new.write_text(text)
         new.rename(self.files / "o.yaml")
 
-    def agent(self) -> AbstractContextManager[subprocess.Popen[str]]:
-        """Until the end of the block. Resync is out of the way. What it says goes into a file: a
-        pipe that nobody reads is full after some hundred clients, and stops it."""
+    def agent(self, *before: str) -> AbstractContextManager[subprocess.Popen[str]]:
+        """Until the end of the block, run by the command `before`. Resync is out of the way.
+
+        What it says goes into a file: a pipe that nobody reads is full after some hundred clients,
+        and stops it.
+        """
         log = shlex.quote(str(self.dut.state_dir / "agent.log"))
         to_log = ["sh", "-c", f'exec "$@" >>{log} 2>&1', "sh"]
-        return self.dut.running([*to_log, *AGENT, "--files", str(self.files)])
+        return self.dut.running([*to_log, *before, *AGENT, "--files", str(self.files)])
 
     def receiver(self, *words: str) -> AbstractContextManager[subprocess.Popen[str]]:
         """`xdpredirect receive in` as nobody, without capabilities."""

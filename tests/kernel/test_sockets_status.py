@@ -53,6 +53,11 @@ def test_who_holds_it_and_what_it_lost(handing: Handing) -> None:
             assert f"pid {client.pid}," in table
             client.send_signal(signal.SIGSTOP)
             handing.far.send(frames(N))
+            # A change, for a pass.
+            handing.want(sockets("0", on_miss="Pass"))
+            until(lambda: held(handing)[0]["fillRingEmpty"] == N - RING, "its statistics")
+            (one,) = held(handing)
+            assert (one["ringFull"], one["dropped"]) == (0, 0)
             client.send_signal(signal.SIGCONT)
         until(lambda: not held(handing), "the end of the socket in the status")
         # A pass of the agent took its last statistics; the monitor has counted these frames.
@@ -99,3 +104,14 @@ def test_a_broker_that_cannot_listen_stops_nothing_else(handing: Handing) -> Non
         handing.serves()
         until(lambda: not not_handed_out(handing), "the end of the finding")
         assert agent.poll() is None
+
+
+def test_an_agent_without_the_capability_says_so_and_redirects(handing: Handing) -> None:
+    handing.want(sockets("0", on_miss="Pass"))
+    with handing.agent("setpriv", "--bounding-set=-net_raw"):
+        until(lambda: "lacks CAP_NET_RAW" in not_handed_out(handing), "the finding")
+        assert not handing.socket.exists()
+        with handing.near.counter() as stack:
+            sent = frames(10)
+            handing.far.send(sent)
+            assert stack.wait(10) == sent

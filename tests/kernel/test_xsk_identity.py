@@ -31,6 +31,13 @@ def answers(b: Brokered, uid: int, *records: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+def answers_from(cgroup: Path, b: Brokered, *records: str) -> list[str]:
+    """What a process of nobody's in that cgroup hears."""
+    enter = f'echo $$ > {cgroup}/cgroup.procs; exec "$@"'
+    argv = ["sh", "-c", enter, "sh", *command(b, NOBODY, *records)]
+    return b.dut.run(argv, env=PYTHON_PATH).stdout.splitlines()
+
+
 @pytest.fixture(params=["SO_PEERPIDFD", "SO_PEERCRED"])
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second is that of kernels before 6.5."""
@@ -78,11 +85,12 @@ def test_root_may_not_have_what_it_is_not_granted(lab: Lab) -> None:
 
 
 @contextmanager
-def pod_cgroup(pod: str) -> Iterator[Path]:
-    """A cgroup as a kubelet makes it for a container of that pod."""
+def pod_cgroup(*way: str) -> Iterator[Path]:
+    """A cgroup, such as a kubelet makes for a container of a pod."""
     root = Path("/sys/fs/cgroup")
-    top = (root / "systemd" if (root / "systemd").is_dir() else root) / "kubepods"
-    made = [path for path in (top, top / f"pod{pod}", top / f"pod{pod}" / "a") if not path.exists()]
+    root = root / "systemd" if (root / "systemd").is_dir() else root
+    ways = (root.joinpath(*way[:depth]) for depth in range(1, len(way) + 1))
+    made = [path for path in ways if not path.exists()]
     for path in made:
         path.mkdir()
     try:
@@ -95,13 +103,19 @@ def pod_cgroup(pod: str) -> Iterator[Path]:
 @BOTH_WAYS
 def test_a_user_of_a_pod_is_not_that_of_the_host(lab: Lab) -> None:
     pod = str(uuid.uuid4())
-    with brokered(lab) as b, pod_cgroup(pod) as cgroup:
+    with brokered(lab) as b, pod_cgroup("kubepods", f"pod{pod}", "a") as cgroup:
         b.grant(users={NOBODY})
-        enter = f'echo $$ > {cgroup}/cgroup.procs; exec "$@"'
-        argv = ["sh", "-c", enter, "sh", *command(b, NOBODY, "hello 1 a", TAKE)]
-        heard = b.dut.run(argv, env=PYTHON_PATH).stdout.splitlines()
+        heard = answers_from(cgroup, b, "hello 1 a", TAKE)
         assert heard == ["hello 1", f"refused NotGranted pod {pod} has no grant for p1"]
         assert answers(b, NOBODY, "hello 1 a", TAKE)[1].startswith("bound p1")
+
+
+def test_a_user_of_a_pod_that_nobody_knows_is_not_that_of_the_host(lab: Lab) -> None:
+    way = ("xr-elsewhere", "kubepods", f"pod{uuid.uuid4()}", "a")
+    with brokered(lab) as b, pod_cgroup(*way) as cgroup:
+        b.grant(users={NOBODY})
+        words = "its cgroup kubepods is like a pod's, but not where a kubelet makes it"
+        assert answers_from(cgroup, b, "hello 1 a") == [f"refused Unidentified {words}"]
 
 
 def start_heir(b: Brokered, stack: ExitStack) -> Popen[str]:

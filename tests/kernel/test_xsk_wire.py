@@ -148,6 +148,27 @@ def test_who_is_refused_again_and_again(lab: Lab) -> None:
         assert client.hear() == ""
 
 
+def test_a_defect_ends_the_connection_that_has_found_it_and_no_other(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    receive = protocol.receive
+
+    def defective(talk: protocol.Talk, received: protocol.Received) -> protocol.Step:
+        if received.data == b"release p1 7":
+            raise RuntimeError("a defect")
+        return receive(talk, received)
+
+    monkeypatch.setattr(protocol, "receive", defective)
+    with attacked(lab) as b, RawClient(b.directory) as other, Path(os.devnull).open() as file:
+        assert other.ask(HELLO) == "hello 1"
+        with RawClient(b.directory) as client:
+            assert client.ask(HELLO) == "hello 1"
+            assert client.ask(TAKE).startswith("bound ")
+            assert client.ask(b"release p1 7", file.fileno()) == ""
+        assert "a defect" in caplog.text
+        assert other.ask(TAKE).startswith("bound ")
+
+
 def test_connections_of_one_user(lab: Lab) -> None:
     with attacked(lab) as b, ExitStack() as stack:
         for _ in range(server.MOST_OF_PEER):

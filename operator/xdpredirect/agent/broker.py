@@ -60,7 +60,7 @@ class Broker:
         try:
             self._update(grants)
         except OSError as error:
-            words = f"{self._directory}: {error.strerror or error}"
+            words = f"{error.filename or self._directory}: {error.strerror or error}"
             if words != self.problem:
                 log.error("AF_XDP sockets cannot be handed out: %s", words)
             self.problem = words
@@ -85,8 +85,10 @@ class Broker:
             if not grants and not self._server.report():
                 self._stop()
         elif grants:
-            from xdpredirect.xsk.server import Server  # noqa: PLC0415 - most need it not
+            from xdpredirect.xsk import sockets  # noqa: PLC0415 - most need it not
+            from xdpredirect.xsk.server import Server  # noqa: PLC0415
 
+            sockets.probe()
             self._server = Server(
                 self._directory, self._slots, self._memory, grants, self._wake.set
             )

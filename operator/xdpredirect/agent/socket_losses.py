@@ -70,12 +70,9 @@ def _lost(holding: Holding) -> tuple[int, ...]:
     found = holding.statistics
     if found is None:
         return 0, 0, 0
-    if holding.zero_copy:
-        # There the driver looks for buffers ahead of frames: an attempt that fails is no frame.
-        return found.rx_ring_full, 0, found.rx_dropped
-    empty = found.rx_fill_ring_empty_descs
-    # In copy mode rx_dropped has the frames without a buffer, too.
-    return found.rx_ring_full, empty, max(0, found.rx_dropped - empty)
+    # In zero-copy the driver looks for buffers ahead of frames: an attempt that fails is no frame.
+    empty = 0 if holding.zero_copy else found.rx_fill_ring_empty_descs
+    return found.rx_ring_full, empty, found.dropped_otherwise(holding.zero_copy)
 
 
 def _only(owners: Iterable[tuple[str, str]]) -> tuple[str, str] | None:

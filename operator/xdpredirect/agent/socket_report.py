@@ -38,7 +38,7 @@ def _report(holding: Holding, rule: str) -> SocketReport:
         mode=CopyMode.ZERO_COPY if holding.zero_copy else CopyMode.COPY,
         ring_full=counted.rx_ring_full,
         fill_ring_empty=counted.rx_fill_ring_empty_descs,
-        dropped=counted.rx_dropped,
+        dropped=counted.dropped_otherwise(holding.zero_copy),
     )
 
 

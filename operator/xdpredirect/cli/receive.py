@@ -48,7 +48,8 @@ def receive(settings: Settings, interface: str, queue: int, count: int | None, q
 
 def _summary(socket: XskSocket, taken: int) -> str:
     lost = socket.statistics()
+    otherwise = lost.dropped_otherwise(socket.bound.zero_copy)
     return (
         f"{taken} frames; lost: {lost.rx_ring_full} for a full ring, "
-        f"{lost.rx_fill_ring_empty_descs} for want of memory, {lost.rx_dropped} otherwise"
+        f"{lost.rx_fill_ring_empty_descs} for want of memory, {otherwise} otherwise"
     )

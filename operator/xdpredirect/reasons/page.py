@@ -47,7 +47,8 @@ mtu 3498`; `ethtool -K DEV lro off`. |
 
 Two events that report one frame are added once: `xdp_exception` with XDP_REDIRECT repeats another
 event, and a full CPU queue in generic mode shows in two. A rule's own misses stand for
-`xdp_exception` with XDP_ABORTED.
+`xdp_exception` with XDP_ABORTED. What an AF_XDP socket could not take stands in its
+XDP_STATISTICS, too: these are counted only where there is no drop monitor.
 """
 _EVENTS = {Own.MISS: "own counter: misses", Own.REWRITE: "own counter: errors"}
 

@@ -22,7 +22,7 @@ _POD = re.compile(rf"(?:(?:kubelet-)?kubepods(?:-burstable|-besteffort)?-)?pod({
 
 
 class ManyPods(ValueError):
-    """The hierarchies of cgroup v1 disagree on the pod."""
+    """The hierarchies of cgroup v1 disagree on the pod, or it is where no kubelet makes one."""
 
 
 def pod_of(text: str) -> str:
@@ -31,7 +31,16 @@ def pod_of(text: str) -> str:
     found = {pod for line in text.splitlines() if (pod := _pod_in(line.split(":", 2)[-1]))}
     if len(found) > 1:
         raise ManyPods(f"its cgroups are of several pods: {', '.join(sorted(found))}")
-    return found.pop() if found else ""
+    return found.pop() if found else _none_in(text)
+
+
+def _none_in(text: str) -> str:
+    """Empty. What resembles a pod, and is none that we know, is no process of the host either: it
+    would have the rights of whoever has its number there."""
+    for name in text.replace("\n", "/").split("/"):
+        if _POD.fullmatch(name) or "kubepods" in name:
+            raise ManyPods(f"its cgroup {name} is like a pod's, but not where a kubelet makes it")
+    return ""
 
 
 def _pod_in(path: str) -> str:

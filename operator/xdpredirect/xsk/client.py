@@ -4,13 +4,14 @@
         for frame in socket.frames():
             ...
 
-It holds on to the socket while the agent restarts. Between this process and the kernel there are
-memory barriers of x86-64 only: for other processors, and for speed, see examples/xsk.c.
+It holds on to the socket while the agent restarts. Python has no memory barriers, and x86-64 needs
+none for a ring with one writer at each end. For other processors, and for speed: examples/xsk.c.
 """
 
 import errno
 import mmap
 import os
+import platform
 import select
 import socket
 import sys
@@ -39,6 +40,9 @@ def connect(
 
     Raises SocketRefused, and OSError where there is no broker.
     """
+    if platform.machine() != "x86_64":
+        words = f"this client is for x86-64, not {platform.machine()}; see examples/xsk.c"
+        raise SocketRefused("WrongProcessor", words)
     session = Session(directory, _own_name())
     try:
         bound, descriptors = session.ask(Take(interface, queue, frames, octets))
@@ -134,9 +138,11 @@ class XskSocket:
 
     def send(self, frame: bytes) -> bool:
         """Transmit a whole Ethernet frame; False when none can be taken now. Raises SocketRefused
-        without the right to."""
+        without the right to, ValueError for one that does not fit."""
         if self._tx is None:
             raise SocketRefused("ReceiveOnly", "the socket may not transmit")
+        if len(frame) > self.bound.octets:
+            raise ValueError(f"a frame has {self.bound.octets} octets at most, not {len(frame)}")
         self._free += self._completion.take()
         if not self._free:
             self._kick()

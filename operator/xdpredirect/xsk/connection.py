@@ -8,6 +8,7 @@ import socket
 import time
 
 from xdpredirect.xsk import protocol
+from xdpredirect.xsk.closing import Closing, Owner
 from xdpredirect.xsk.grants import Peer, Refusal
 from xdpredirect.xsk.lease import Busy, Lease
 from xdpredirect.xsk.leases import Leases
@@ -34,14 +35,21 @@ log = logging.getLogger("xdpredirect.xsk")
 class Connection:
     """Owns the socket and the pidfd; `over` once it is to be closed."""
 
-    def __init__(self, connection: socket.socket, who: tuple[Peer, int], leases: Leases) -> None:
-        self.socket, self._leases = connection, leases
+    def __init__(
+        self, connection: socket.socket, who: tuple[Peer, int], leases: Leases, closing: Closing
+    ) -> None:
+        self.socket, self._leases, self._closing = connection, leases, closing
         self.peer, self.pidfd = who
         self.over = False
         self.waiting: Take | None = None
         self._talk = Talk()
         self._held: dict[tuple[str, int], Lease] = {}
         self._heard = self._asked = time.monotonic()
+
+    @property
+    def owner(self) -> Owner:
+        """Whose limits it counts for."""
+        return self.peer.uid, self.peer.pod
 
     def deadline(self) -> float | None:
         """When the client will have been silent for too long, on the monotonic clock."""
@@ -64,11 +72,10 @@ class Connection:
                 self.over = True
                 return
             given = descriptors[0] if descriptors else _NO_DESCRIPTOR
-            if self._carry_out(protocol.receive(self._talk, received), given):
-                descriptors.remove(given)
+            self._carry_out(protocol.receive(self._talk, received), given)
         finally:
             for descriptor in descriptors:
-                os.close(descriptor)
+                self._closing.close(self.owner, descriptor)
 
     def try_again(self) -> None:
         """To get the queue that was busy."""
@@ -97,12 +104,11 @@ class Connection:
     def drop(self) -> None:
         """Close the connection alone; its leases are the caller's."""
         self._held.clear()
-        self.socket.close()
+        hang_up(self.socket, self.owner, self._closing)
         os.close(self.pidfd)
 
-    def _carry_out(self, step: Step, descriptor: int = _NO_DESCRIPTOR) -> bool:
-        """Whether the descriptor was taken."""
-        self._talk, taken = step.talk, False
+    def _carry_out(self, step: Step, descriptor: int = _NO_DESCRIPTOR) -> None:
+        self._talk = step.talk
         for effect in step.effects:
             match effect:
                 case Send(data):
@@ -116,10 +122,9 @@ class Connection:
                     self._asked = time.monotonic()
                     self._take(take)
                 case Ask(Return() as given):
-                    taken = self._resume(given, descriptor)
+                    self._resume(given, descriptor)
                 case Ask(Release() as release):
                     self._release(release)
-        return taken
 
     def _take(self, take: Take) -> None:
         try:
@@ -145,15 +150,14 @@ class Connection:
         finally:
             os.close(handed.memfd)
 
-    def _resume(self, given: Return, descriptor: int) -> bool:
+    def _resume(self, given: Return, descriptor: int) -> None:
         lease = self._leases.resume(self.peer, given.interface, given.queue, descriptor)
         if isinstance(lease, Refusal):
             self._refuse(given, lease)
-            return False
+            return
         self._held[lease.place] = lease
         log.info("%s: brought back by process %s", _name(*lease.place), self.peer.pid)
         self._carry_out(protocol.settle(self._talk, given, _told("kept", given)))
-        return True
 
     def _release(self, release: Release) -> None:
         lease = self._held.pop((release.interface, release.queue))
@@ -181,23 +185,36 @@ def send(connection: socket.socket, data: bytes, *descriptors: int) -> None:
     connection.sendmsg([data], [rights] if descriptors else [], _QUIET)
 
 
-def send_off(connection: socket.socket, reason: str, sentence: str) -> None:
+def send_off(connection: socket.socket, owner: Owner, refused: Refused, closing: Closing) -> None:
     """Refuse a connection and close it."""
-    with connection, contextlib.suppress(OSError):
-        send(connection, record(Refused(reason, sentence)))
+    with contextlib.suppress(OSError):
+        send(connection, record(refused))
+    hang_up(connection, owner, closing)
+
+
+def hang_up(connection: socket.socket, owner: Owner, closing: Closing) -> None:
+    """The client sees the end at once, whatever it has left in the socket."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    closing.close(owner, connection.detach())
 
 
 def _receive(connection: socket.socket) -> tuple[Received, list[int]]:
-    """A record, and its descriptors as a list for the caller to close."""
+    """A record, and its descriptors as a list for the caller to close.
+
+    One that breaks the rules stays in the socket: what is not taken of it the kernel would close,
+    here and now.
+    """
     room = socket.CMSG_SPACE(array.array("i").itemsize)
-    data, rights, flags, _ = connection.recvmsg(
-        REQUEST_OCTETS, room, socket.MSG_DONTWAIT | _CLOEXEC
-    )
+    flags = socket.MSG_DONTWAIT | socket.MSG_PEEK | _CLOEXEC
+    data, rights, seen, _ = connection.recvmsg(REQUEST_OCTETS, room, flags)
     numbers = array.array("i")
     for level, kind, value in rights:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             numbers.frombytes(value[: len(value) - len(value) % numbers.itemsize])
-    cut = bool(flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC))
+    cut = bool(seen & (socket.MSG_TRUNC | socket.MSG_CTRUNC))
+    if not cut and len(numbers) <= 1:
+        connection.recv(REQUEST_OCTETS, socket.MSG_DONTWAIT)
     return Received(data, len(numbers), cut), list(numbers)
 
 

@@ -84,30 +84,38 @@ class Leases:
         return Handed(lease, made.memfd)
 
     def resume(self, peer: Peer, interface: str, queue: int, fd: int) -> Lease | Refusal:
-        """Hold again what an earlier broker handed to the peer. Takes `fd` only with a lease."""
+        """Hold again what an earlier broker handed to the peer. `fd` stays the caller's."""
         grants = self._authorised(peer, interface, queue)
         if isinstance(grants, Refusal):
             return grants
         if problem := sockets.problem_of(fd):
             return problem
-        known = self._memory.of(interface, queue)
-        xsk = socket.socket(AF_XDP, socket.SOCK_RAW, 0, fileno=fd)
+        xsk = socket.socket(AF_XDP, socket.SOCK_RAW, 0, fileno=os.dup(fd))
+        try:
+            lease = Lease(grants, queue, peer, xsk, sockets.is_zero_copy(xsk))
+            refusal = self._problem_of(lease) or self._begin(lease, again=True)
+        except BaseException:
+            xsk.close()
+            raise
+        if refusal:
+            xsk.close()
+        return refusal or lease
+
+    def _problem_of(self, returned: Lease) -> Refusal | None:
+        known = self._memory.of(*returned.place)
         if (
             known is None
-            or not known.is_of(peer)
-            or known.ifindex != grants[0].ifindex
-            or (known.cookie != sockets.cookie(xsk))
+            or not known.is_of(returned.peer)
+            or known.ifindex != returned.grants[0].ifindex
+            or known.cookie != sockets.cookie(returned.socket)
         ):
-            xsk.detach()
             return Refusal("UnknownSocket", "this is not the socket that was bound to the queue")
-        if sockets.can_transmit(fd) and not any(grant.transmit for grant in grants):
-            xsk.detach()
-            return Refusal("NotGranted", "the socket can transmit, which is not granted any more")
-        lease = Lease(grants, queue, peer, xsk, sockets.is_zero_copy(xsk))
-        refusal = self._begin(lease, again=True)
-        if refusal:
-            xsk.detach()
-        return refusal or lease
+        if not sockets.can_transmit(returned.socket.fileno()):
+            return None
+        if any(grant.transmit for grant in returned.grants):
+            return None
+        self.end(returned)
+        return Refusal("NotGranted", "the socket can transmit, which is not granted any more")
 
     def end(self, lease: Lease) -> None:
         """Its slots are emptied first, so that nothing arrives any more, then the duplicate goes.

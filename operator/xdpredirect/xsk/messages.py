@@ -19,6 +19,7 @@ MOST_OCTETS = 8 << 20
 _INTERFACE = r"([!-.0-~]{1,15})"
 _QUEUE = r"(0|[1-9][0-9]{0,3})"
 _NUMBER = r"(0|[1-9][0-9]{0,9})"
+_NOT_PRINTABLE = re.compile(r"[^ -~]")
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def record(message: Request | Reply) -> bytes:
         case Refused(reason, sentence):
             words = f"refused {reason} {sentence}"[:REPLY_OCTETS]
     # What others have written may be quoted in a sentence.
-    return words.encode("ascii", errors="replace")
+    return _NOT_PRINTABLE.sub("?", words).encode("ascii")
 
 
 def size_problem(frames: int, octets: int) -> str:

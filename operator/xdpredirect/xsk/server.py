@@ -9,24 +9,25 @@ import contextlib
 import logging
 import os
 import selectors
-import socket
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Self
 
-from xdpredirect.xsk.connection import Connection, send_off
+from xdpredirect.xsk.closing import Closing, Owner
+from xdpredirect.xsk.connection import Connection, hang_up, send_off
 from xdpredirect.xsk.grants import Grant, Peer, Slots
 from xdpredirect.xsk.holding import Holding
 from xdpredirect.xsk.identity import Unidentified, identify
 from xdpredirect.xsk.leases import Leases
-from xdpredirect.xsk.messages import NAME
+from xdpredirect.xsk.listener import listen
+from xdpredirect.xsk.messages import NAME, Refused
 from xdpredirect.xsk.report import holdings
 
 MOST_CONNECTIONS, MOST_OF_PEER = 256, 16
 _AGAIN_SECONDS, _RELEASING_SECONDS, _DEAF_SECONDS, _TELL_SECONDS = 0.01, 0.25, 1.0, 1.0
+_UNKNOWN: Owner = (-1, "")
 log = logging.getLogger("xdpredirect.xsk")
 
 
@@ -57,10 +58,11 @@ class Server:
         self._changed, self._told, self._tell_at = changed, self._leases.changes, 0.0
         self._lock = threading.Lock()
         self._connections: set[Connection] = set()
-        self._stopping = False
+        self._closing = Closing()
+        self._stopping = self._ended = False
         self._look_again = self._hear_again = 0.0
         self._selector = selectors.DefaultSelector()
-        self._listener = _listen(self._path)
+        self._listener = listen(self._path, MOST_CONNECTIONS)
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._watch(self._wake, self._woken)
         self._watch(self._listener.fileno(), self._accept)
@@ -95,7 +97,7 @@ class Server:
 
     def is_alive(self) -> bool:
         """Whether it still serves; False after a defect."""
-        return self._thread.is_alive()
+        return not self._ended
 
     def close(self) -> None:
         """Stop to serve. Clients keep their sockets and go on to receive."""
@@ -104,7 +106,7 @@ class Server:
         self._thread.join()
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
-        self._listener.close()
+        hang_up(self._listener, _UNKNOWN, self._closing)
         for connection in self._connections:
             connection.drop()
         self._leases.close()
@@ -112,6 +114,15 @@ class Server:
         os.close(self._wake)
 
     def _run(self) -> None:
+        try:
+            self._go_on()
+        finally:
+            self._ended = True
+            if not self._stopping:
+                # By a defect: whoever made this one makes another.
+                self._changed()
+
+    def _go_on(self) -> None:
         while not self._stopping:
             found = self._selector.select(self._time_left())
             with self._lock:
@@ -130,33 +141,41 @@ class Server:
             os.eventfd_read(self._wake)
 
     def _accept(self) -> None:
+        if self._closing.total() >= MOST_CONNECTIONS:
+            self._be_deaf("too many are not closed yet")
+            return
         try:
             accepted, _ = self._listener.accept()
         except OSError as error:
-            log.error("cannot accept a connection: %s", error)
-            self._selector.unregister(self._listener)
-            self._hear_again = time.monotonic() + _DEAF_SECONDS
+            self._be_deaf(str(error))
             return
         try:
             peer, pidfd = identify(accepted)
         except (Unidentified, OSError) as error:
             log.warning("refused a connection: %s", error)
-            send_off(accepted, "Unidentified", str(error))
+            send_off(accepted, _UNKNOWN, Refused("Unidentified", str(error)), self._closing)
             return
         if problem := self._too_many(peer):
             os.close(pidfd)
-            send_off(accepted, "TooManyConnections", problem)
+            refused = Refused("TooManyConnections", problem)
+            send_off(accepted, (peer.uid, peer.pod), refused, self._closing)
             return
-        connection = Connection(accepted, (peer, pidfd), self._leases)
+        connection = Connection(accepted, (peer, pidfd), self._leases, self._closing)
         self._connections.add(connection)
         self._watch(accepted.fileno(), lambda: self._serve(connection))
         self._watch(pidfd, lambda: self._end(connection))
 
+    def _be_deaf(self, why: str) -> None:
+        log.error("cannot accept a connection: %s", why)
+        self._selector.unregister(self._listener)
+        self._hear_again = time.monotonic() + _DEAF_SECONDS
+
     def _too_many(self, peer: Peer) -> str:
-        of = Counter((c.peer.uid, c.peer.pod) for c in self._connections)
+        owner = (peer.uid, peer.pod)
+        of_peer = sum(connection.owner == owner for connection in self._connections)
         if len(self._connections) >= MOST_CONNECTIONS:
             return f"the broker serves {MOST_CONNECTIONS} at most"
-        if of[(peer.uid, peer.pod)] >= MOST_OF_PEER:
+        if of_peer + self._closing.stuck(owner) >= MOST_OF_PEER:
             return f"a user or a pod has {MOST_OF_PEER} at most"
         return ""
 
@@ -221,20 +240,3 @@ class Server:
         self._guard(connection, connection.try_again)
         if not connection.waiting:
             self._watch(connection.socket.fileno(), lambda: self._serve(connection))
-
-
-def _listen(path: Path) -> socket.socket:
-    """A listening socket in place of the one that an earlier broker may have left."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
-    try:
-        listener.bind(str(new))
-        new.chmod(0o666)
-        listener.listen(MOST_CONNECTIONS)
-        new.replace(path)
-    except BaseException:
-        listener.close()
-        raise
-    return listener

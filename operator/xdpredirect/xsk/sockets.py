@@ -22,6 +22,10 @@ from xdpredirect.xsk.umem import Size, register
 
 _FLAGS = {CopyMode.AUTO: 0, CopyMode.COPY: uapi.COPY, CopyMode.ZERO_COPY: uapi.ZERO_COPY}
 _RAW = int(socket.SOCK_RAW)
+_NO_SOCKETS = {
+    errno.EPERM: "the agent lacks CAP_NET_RAW",
+    errno.EAFNOSUPPORT: "the kernel is built without CONFIG_XDP_SOCKETS",
+}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -41,6 +45,15 @@ class Made(NamedTuple):
 
 class RingsUnmappable(OSError):
     """The kernel maps no rings of a socket that is bound already; a newer one does."""
+
+
+def probe() -> None:
+    """Raises OSError, with words, when nobody can make such sockets here at all."""
+    try:
+        socket.socket(uapi.AF_XDP, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0).close()
+    except OSError as error:
+        why = _NO_SOCKETS.get(error.errno or 0, error.strerror)
+        raise OSError(error.errno, why, "AF_XDP") from error
 
 
 def open_bound(place: Place, size: Size, copy_mode: CopyMode, transmit: bool) -> Made:

@@ -54,8 +54,8 @@ class Offsets(NamedTuple):
 class Statistics(NamedTuple):
     """xdp_statistics: frames since the socket was made.
 
-    `rx_dropped` for other reasons than the two that follow, `rx_invalid_descs` and
-    `tx_invalid_descs` the client's mistakes, the rest: nothing was lost but time.
+    `rx_dropped` are those that `dropped_otherwise` tells apart, `rx_invalid_descs` and
+    `tx_invalid_descs` the client's mistakes; `tx_ring_empty_descs`: nothing was lost but time.
     """
 
     rx_dropped: int
@@ -64,6 +64,11 @@ class Statistics(NamedTuple):
     rx_ring_full: int
     rx_fill_ring_empty_descs: int
     tx_ring_empty_descs: int
+
+    def dropped_otherwise(self, zero_copy: bool) -> int:
+        """Frames lost neither for a full ring nor for want of a buffer. In copy mode the kernel
+        counts the latter in rx_dropped as well (net/xdp/xsk.c, __xsk_rcv)."""
+        return max(0, self.rx_dropped - (0 if zero_copy else self.rx_fill_ring_empty_descs))
 
 
 def offsets(raw: bytes) -> Offsets:

@@ -11,10 +11,10 @@ from xdpredirect.xsk.protocol import Ask, Received, Send, Talk, receive, settle
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "protocol.md").read_text()
-REASON = re.compile(r'(?:Refusal|Refused|_end|send_off|SocketRefused)\(\s*(?:\w+, )?"([A-Z]\w+)"')
+REASON = re.compile(r'(?:Refusal|Refused|_end|SocketRefused)\(\s*(?:\w+, )?"([A-Z]\w+)"')
 KERNEL = re.compile(r'(?:: |, )\("([A-Z]\w+)", "')
 # The client says these of itself, in words of its own.
-OF_THE_CLIENT = {"Withdrawn", "ReceiveOnly"}
+OF_THE_CLIENT = {"Withdrawn", "ReceiveOnly", "WrongProcessor"}
 
 
 def rows(heading: str) -> list[list[str]]:

@@ -95,7 +95,7 @@ def test_anything_else_is_none(data: bytes) -> None:
 
 
 def test_whatever_a_sentence_quotes_it_stays_a_record() -> None:
-    data = record(Refused("Failed", "déjà vu " + "x" * 1000))
+    data = record(Refused("Failed", "déjà\nvu\0\x7f " + "x" * 1000))
     assert len(data) == 512
     assert read_reply(data) == Refused("Failed", data.decode().removeprefix("refused Failed "))
 
