@@ -19,6 +19,8 @@ EXPLAINED = {
         AGENT,
         "run-as-non-root",
     ): "bpffs and tracefs are root's; it has three capabilities and no more",
+    (AGENT, "host-pid"): "with agent.sockets: who asks for a socket is known by its process",
+    (AGENT, "drop-net-raw-capability"): "with agent.sockets: AF_XDP sockets need it",
 }
 
 

@@ -120,7 +120,11 @@ def test_the_verdict_on_address_sets(wire: Wire) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.yaml")), ids=lambda p: p.stem)
 def test_every_example_is_accepted(wire: Wire, path: Path) -> None:
-    for document in yaml.safe_load_all(path.read_text()):
+    documents = [*yaml.safe_load_all(path.read_text())]
+    ours = [document for document in documents if document["kind"] in PLURALS]
+    # The pod of examples/pods is tried by docs/cluster.md.
+    assert ours or {document["kind"] for document in documents} == {"Namespace", "Pod"}
+    for document in ours:
         answer = wire.judge(PLURALS[document["kind"]], document)
         assert answer.status == 201, answer.message
 

@@ -11,6 +11,7 @@ _UDP: Json = {"protocols": ["UDP"]}
 _DEVICE: Json = {"type": "Device", "device": {"name": "eth1"}}
 _MAC = "02:00:00:00:00:01"
 _USERS: Json = {"type": "Users", "users": ["0"]}
+_PODS: Json = {"namespace": "ids", "podSelector": {}}
 
 CIDRS = (
     "10.0.0.1/8",
@@ -102,6 +103,19 @@ MATCHES: tuple[Json, ...] = (
     {"lengths": [{"max": 65536}]},
 )
 
+_WRONG_PODS: tuple[Json, ...] = (
+    {"namespace": ""},
+    {"namespace": "*"},
+    {"namespace": "Ids"},
+    {"namespace": ["ids"]},
+    {"podSelector": None},
+    {"podSelector": {"app": "ids"}},
+    {"podSelector": {"matchLabels": {"not a key": "x"}}},
+    {"podSelector": {"matchLabels": {"app": 1}}},
+    {"podSelector": {"matchExpressions": [{"key": "app", "operator": "In"}]}},
+    {"namespaceSelector": {}},
+)
+
 _WRONG_SOCKETS: tuple[Json, ...] = (
     {"queues": ""},
     {"queues": "3-0"},
@@ -112,6 +126,12 @@ _WRONG_SOCKETS: tuple[Json, ...] = (
     {"clients": [{"type": "Users"}]},
     {"clients": [{"users": ["0"]}]},
     {"clients": [{"type": "Pods", "users": ["0"]}]},
+    {"clients": [{"type": "Pods"}]},
+    {"clients": [{**_USERS, "pods": _PODS}]},
+    {"clients": [{"type": "Pods", "pods": _PODS, "users": ["0"]}]},
+    *({"clients": [{"type": "Pods", "pods": {**_PODS, **wrong}}]} for wrong in _WRONG_PODS),
+    {"clients": [{"type": "Pods", "pods": {"namespace": "ids"}}]},
+    {"clients": [{"type": "Pods", "pods": {"podSelector": {}}}]},
     {"clients": [{"type": "Users", "users": []}]},
     {"clients": [{"type": "Users", "users": ["0"] * 17}]},
     {"clients": [{"type": "Users", "users": [0]}]},

@@ -123,10 +123,12 @@ def _auto(rng: Random) -> Json:
 def _sockets(rng: Random) -> Json:
     """Granted queues; whoever could take them is no matter of frames."""
     users = some(rng, ("root", "65534", "0", "4294967294", "_capture-2"), 5)
-    sockets: Json = {
-        "queues": number_list(rng, 999),
-        "clients": [{"type": "Users", "users": users}],
-    }
+    clients: list[Json] = [{"type": "Users", "users": users}]
+    sockets: Json = {"queues": number_list(rng, 999), "clients": clients}
+    if rng.random() < 0.3:
+        labels = {"matchLabels": {"app": rng.choice(("ids", ""))}} if rng.random() < 0.7 else {}
+        pods = {"namespace": rng.choice(("ids", "kube-system")), "podSelector": labels}
+        clients.insert(rng.randint(0, 1), {"type": "Pods", "pods": pods})
     if rng.random() < 0.3:
         sockets["access"] = rng.choice(("Receive", "ReceiveTransmit"))
     if rng.random() < 0.3:

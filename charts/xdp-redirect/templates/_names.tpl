@@ -42,6 +42,7 @@ updateStrategy:
 {{- $_ := set $given "env" $agent.env -}}
 {{- $_ := set $given "imagePullSecrets" .Values.imagePullSecrets -}}
 {{- if $agent.metrics.enabled }}{{ $_ := set $given "metricsPort" (int $agent.metrics.port) }}{{ end -}}
+{{- if $agent.sockets.enabled }}{{ $_ := set $given "sockets" true }}{{ end -}}
 {{ toYaml $given }}
 {{- end }}
 

@@ -6,7 +6,7 @@ reader finds the old content or the new, never a part.
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -54,6 +54,11 @@ def read_json(path: Path) -> object:
         return json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
+
+
+def as_json(value: Mapping[str, object]) -> bytes:
+    """What such a file holds."""
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 class Content(NamedTuple):

@@ -30,6 +30,7 @@ from xdpredirect.agent.readiness import own_fault
 from xdpredirect.agent.renames import plan_renames, waits_for_return
 from xdpredirect.agent.report import Finding, Report
 from xdpredirect.agent.socket_grants import grants_of
+from xdpredirect.agent.socket_pods import pod_findings
 from xdpredirect.agent.socket_report import not_handed_out
 from xdpredirect.agent.store import Key, Store, Wanted, key_of
 from xdpredirect.agent.summary import Found, summarise
@@ -112,7 +113,7 @@ class MachineAgent:
             self._monitor.keep(meanings_of(desired, seen, host), seen, host, self._names())
             if not desired.interfaces and not any(i.attached_to for i in seen.interfaces.values()):
                 self._monitor.remove()
-            self._handed.update(grants_of(desired, seen))
+            self._handed.update(grants_of(desired, seen, self._wanted.pods))
             if not seen.interfaces and not seen.pass_programs:
                 release(self._pins)
         report = self._report(host, seen, chosen, desired, run.failures)
@@ -124,7 +125,7 @@ class MachineAgent:
             problems=self._wanted.problems,
             defects=tuple(f"{name}: {run.failures[name]}" for name in sorted(run.defects)),
             lingering=lingering(self._wanted.applied.documents, self._names(), seen),
-            grants=grants_of(desired, seen),
+            grants=grants_of(desired, seen, self._wanted.pods),
         )
 
     def _names(self) -> set[str]:
@@ -220,6 +221,7 @@ class MachineAgent:
             *desired.findings,
             *check(wants, host),
             *self._preparer.findings(wants),
+            *pod_findings(wanted, self._wanted.pods),
             *not_handed_out(desired, self._handed.problem),
         ]
         if not self._monitor.there():

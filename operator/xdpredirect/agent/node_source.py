@@ -18,6 +18,7 @@ from xdpredirect.agent.node_status import About, Findings, node_status
 from xdpredirect.agent.node_store import NodeStore
 from xdpredirect.agent.orders import Orders, Refusal, read_orders
 from xdpredirect.agent.outcome import Outcome
+from xdpredirect.agent.pods_file import write_pods
 from xdpredirect.agent.readiness import Readiness, readiness
 from xdpredirect.agent.reporter import Reporter
 from xdpredirect.agent.set_source import SetSource
@@ -52,6 +53,7 @@ class NodeSource:
 
     def __init__(self, settings: Settings, api: Api, wake: Wake, ready: Readiness) -> None:
         self._wake, self._ready = wake, ready
+        self._state_dir = settings.state_dir
         self._store = NodeStore(settings.state_dir)
         self._reporter = Reporter(api, settings.node)
         self._inbox = NodeInbox(wake.set, self._reporter.saw)
@@ -112,6 +114,7 @@ class NodeSource:
             self._ready.say(False)
             wanted = (*self._sets.changed(), *self._orders.documents)
             self._store.replace(wanted, self._sets.kept())
+            write_pods(self._state_dir, self._orders.pods)
             self._sets.written()
             self._differs = False
         return True

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import cast
 
-from xdpredirect.agent.files import read_json, remove_file, write_atomically
-from xdpredirect.agent.store import Document, Key, as_json, key_of, node_dir, path_of
+from xdpredirect.agent.files import as_json, read_json, remove_file, write_atomically
+from xdpredirect.agent.store import Document, Key, key_of, node_dir, path_of
 
 _REDIRECT = "xdpredirect."
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from xdpredirect.api.node import decode_node, missing_features, to_documents
+from xdpredirect.api.node_pods import NodePods
 from xdpredirect.errors import InvalidInput
 
 Document = dict[str, object]
@@ -14,13 +15,15 @@ _SHOWN = 5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
     """A node object that can be followed. `generation` and `uid` are those of the node object,
-    `documents` the XdpRedirects as the store takes them, `address_sets` the names they need."""
+    `documents` the XdpRedirects as the store takes them, `address_sets` the names they need, `pods`
+    those that may take sockets, by XdpRedirect."""
 
     uid: str
     generation: int
     revision: int
     documents: tuple[Document, ...]
     address_sets: frozenset[str]
+    pods: Mapping[str, NodePods]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,7 @@ def read_orders(document: Mapping[str, object], version: str) -> Orders | Refusa
         revision=spec.revision,
         documents=to_documents(spec),
         address_sets=frozenset(spec.address_sets),
+        pods={r.name: r.pods for r in spec.redirects if r.pods is not None},
     )
 
 

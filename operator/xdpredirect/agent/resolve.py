@@ -12,7 +12,7 @@ from xdpredirect.agent.report import Finding, Severity
 from xdpredirect.agent.select import links_of
 from xdpredirect.api.action import OnMiss
 from xdpredirect.api.redirect import Frags, Mode, Protect, State, XdpAddressSet, XdpRedirect
-from xdpredirect.api.selector import selects_node
+from xdpredirect.api.selector import selects_labels
 from xdpredirect.datapath.wanted import Machine, WantedInterface
 from xdpredirect.host import Host, Link, XdpFeatures
 
@@ -46,7 +46,7 @@ def resolve(
             o
             for o in redirects
             if o.spec.state is not State.DETACHED
-            and selects_node(o.spec.node_selector, host.labels)
+            and selects_labels(o.spec.node_selector, host.labels)
         ),
         key=lambda o: (o.spec.priority, o.name),
     )

@@ -7,21 +7,23 @@ from collections.abc import Iterator
 
 from xdpredirect.agent.desired import Desired, DesiredInterface
 from xdpredirect.agent.observed import Observed, ObservedInterface
+from xdpredirect.agent.socket_pods import Pods
 from xdpredirect.api.action import SocketAccess, Sockets
+from xdpredirect.api.node_pods import NodePods, granted, refused
 from xdpredirect.datapath.sockets import sockets_map
 from xdpredirect.xsk.grants import CopyMode, Grant
 
 
-def grants_of(desired: Desired, seen: Observed) -> tuple[Grant, ...]:
+def grants_of(desired: Desired, seen: Observed, pods: Pods | None) -> tuple[Grant, ...]:
     """One grant for each rule of each interface whose running program has a map for it. That may be
     an earlier program, where the wanted one could not be put in its place: whoever is still
-    wanted there keeps the sockets, and nobody else does."""
+    wanted there keeps the sockets, and nobody else does. `pods` are those of the node."""
     return tuple(
         grant
         for name, item in sorted(desired.interfaces.items())
         if (there := seen.interfaces.get(name)) is not None
         and there.attached_to == item.wanted.link.ifindex
-        for grant in _grants(item, _maps(there))
+        for grant in _grants(item, _maps(there), pods or {})
     )
 
 
@@ -31,8 +33,9 @@ def _maps(there: ObservedInterface) -> frozenset[str]:
     return frozenset(name for generation in running for name in generation.maps)
 
 
-def _grants(item: DesiredInterface, maps: frozenset[str]) -> Iterator[Grant]:
+def _grants(item: DesiredInterface, maps: frozenset[str], pods: Pods) -> Iterator[Grant]:
     for placed in item.wanted.objects:
+        told = pods.get(placed.name, NodePods())
         for rule in placed.rules:
             action, name = rule.rule.action, rule.rule.name
             slot = item.layout.slots[placed.name, name]
@@ -49,4 +52,7 @@ def _grants(item: DesiredInterface, maps: frozenset[str]) -> Iterator[Grant]:
                 users=rule.users,
                 transmit=action.access is SocketAccess.RECEIVE_TRANSMIT,
                 copy_mode=CopyMode(action.copy_mode.value),
+                # The rule that runs decides, and it may be an earlier one without such clients.
+                pods=granted(told, name) if action.pods else frozenset(),
+                host_pods=refused(told, name) if action.pods else frozenset(),
             )

@@ -2,6 +2,7 @@
 
     objects/<kind>.<name>.json   what is wanted, as `xdpredirect apply` left it
     node/<kind>.<name>.json      what is wanted, as the API server sent it
+    node-pods.json               which pods may take sockets, as it sent them (agent.pods_file)
     applied/<kind>.<name>.json   what the datapath runs, written after it does
     status.json                  what the last pass found, about which generations, from where
 
@@ -10,7 +11,6 @@ Called by the agent's loop and by the commands. JSON, because a set of 50,000 ne
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,12 +22,15 @@ from xdpredirect.agent.decoded import Decoder
 from xdpredirect.agent.files import (
     Content,
     Directory,
+    as_json,
     read_json,
     remove_file,
     write_atomically,
 )
 from xdpredirect.agent.parse_file import parse_checked, parse_stored
+from xdpredirect.agent.pods_file import read_pods
 from xdpredirect.agent.report import Report
+from xdpredirect.agent.socket_pods import Pods
 from xdpredirect.agent.status import snapshot
 from xdpredirect.api.load import Objects
 
@@ -56,11 +59,12 @@ class Change(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """The wanted objects, those that the datapath runs as far as it was recorded, and one line per
-    problem of the files they were read from."""
+    problem of the files they were read from. `pods` may take sockets; None without a cluster."""
 
     objects: Objects
     applied: Objects = field(default_factory=Objects)
     problems: tuple[str, ...] = ()
+    pods: Pods | None = None
 
 
 class Store:
@@ -76,7 +80,8 @@ class Store:
         self.applied_dir = state_dir / "applied"
         self.status_path = state_dir / "status.json"
         self._lock_path = state_dir / "objects.lock"
-        own = node_dir(state_dir) if files == node_dir(state_dir) else self.objects_dir
+        self._of_node = state_dir if files == node_dir(state_dir) else None
+        own = node_dir(state_dir) if self._of_node else self.objects_dir
         self._owned = files is None or files == own
         self._objects = Directory(own, parse_stored)
         self._applied = Directory(self.applied_dir, parse_stored)
@@ -96,7 +101,8 @@ class Store:
         if not self._owned:
             found = {key: _generation(new, applied.get(key)) for key, new in found.items()}
         objects, kept = self._decoder.objects(found.values(), applied.values())
-        return Wanted(objects=objects, applied=kept, problems=(*problems, *damaged))
+        pods = read_pods(self._of_node) if self._of_node else None
+        return Wanted(objects=objects, applied=kept, problems=(*problems, *damaged), pods=pods)
 
     def applied(self) -> Objects:
         """What the datapath runs, as far as it was recorded."""
@@ -230,8 +236,3 @@ def _collect(directory: Directory, missing_is_empty: bool) -> tuple[dict[Key, Do
 def path_of(directory: Path, key: Key) -> Path:
     """The file of an object in a directory of ours."""
     return directory / f"{key.kind.lower()}.{key.name}.json"
-
-
-def as_json(value: Mapping[str, object]) -> bytes:
-    """What such a file holds."""
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()

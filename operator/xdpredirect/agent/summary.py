@@ -16,7 +16,7 @@ from xdpredirect.agent.report import (
     SocketReport,
 )
 from xdpredirect.api.redirect import XdpRedirect
-from xdpredirect.api.selector import selects_node
+from xdpredirect.api.selector import selects_labels
 from xdpredirect.datapath.abi import Slot
 from xdpredirect.host import Host, XdpMode
 
@@ -112,7 +112,7 @@ def _object(redirect: XdpRedirect, found: Found) -> ObjectReport:
         generation=redirect.generation,
         applied_generation=found.applied.get(name, 0),
         state=redirect.spec.state,
-        selected=selects_node(redirect.spec.node_selector, found.host.labels),
+        selected=selects_labels(redirect.spec.node_selector, found.host.labels),
         interfaces=tuple(i for i in carrying if i not in found.failures),
         conflicted=tuple(sorted(i for o, i in found.desired.conflicted if o == name)),
         failed=tuple(i for i in carrying if i in found.failures),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from xdpredirect.api.clients import PodClients
 from xdpredirect.api.match import Prefix, Range
 
 
@@ -57,12 +58,6 @@ class Avoid(StrEnum):
     ISOLATED = "Isolated"
     SIBLINGS = "Siblings"
     EXCLUSIVE = "Exclusive"
-
-
-class ClientType(StrEnum):
-    """Who may take an AF_XDP socket."""
-
-    USERS = "Users"
 
 
 class SocketAccess(StrEnum):
@@ -217,10 +212,12 @@ class CPUTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sockets:
-    """XSKMAP keyed by receive queue. `users` are names or numbers of users, as written."""
+    """XSKMAP keyed by receive queue. `users` are names or numbers of users, as written; which pods
+    `pods` are only a cluster knows."""
 
     queues: tuple[Range, ...]
-    users: tuple[str, ...]
+    users: tuple[str, ...] = ()
+    pods: tuple[PodClients, ...] = ()
     access: SocketAccess = SocketAccess.RECEIVE
     copy_mode: CopyMode = CopyMode.AUTO
 

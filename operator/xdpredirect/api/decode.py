@@ -7,16 +7,15 @@ schema where text has to become numbers, and needs neither the schema nor its li
 from collections.abc import Mapping
 
 from xdpredirect.api.decode_action import decode_action, decode_rewrite
+from xdpredirect.api.decode_labels import decode_selector
 from xdpredirect.api.decode_match import decode_match, mac, network
 from xdpredirect.api.fields import Fields, collected, distinct, each, integer, problem, text
 from xdpredirect.api.match import Prefix
 from xdpredirect.api.redirect import (
     Frags,
     InterfaceTerm,
-    LabelRequirement,
     Mode,
     NamedDevice,
-    NodeSelector,
     Prepare,
     Protect,
     RedirectSpec,
@@ -25,7 +24,7 @@ from xdpredirect.api.redirect import (
     XdpAddressSet,
     XdpRedirect,
 )
-from xdpredirect.api.wording import field_path, shown
+from xdpredirect.api.wording import shown
 from xdpredirect.errors import InvalidInput
 
 API_VERSION = "xdpredirect.io/v1alpha1"
@@ -81,7 +80,7 @@ def _spec(value: object, path: str) -> RedirectSpec:
     distinct((device.name for device in devices), f.path("devices"), "name")
     priority = f.child("priority", integer)
     return RedirectSpec(
-        node_selector=f.required("nodeSelector", decode_node_selector),
+        node_selector=f.required("nodeSelector", decode_selector),
         interfaces=f.required("interfaces", lambda v, p: each(v, p, _term)),
         rules=rules,
         mode=f.choice("mode", Mode, Mode.NATIVE),
@@ -140,35 +139,6 @@ def _named_device(value: object, path: str) -> NamedDevice:
         name=f.required("name", text),
         select=f.items("select", _term),
         rewrite=f.child("rewrite", decode_rewrite),
-    )
-
-
-def decode_node_selector(value: object, path: str) -> NodeSelector:
-    """The value of spec.nodeSelector. Raises InvalidInput with one line per problem."""
-    f = Fields(value, path, ("matchLabels", "matchExpressions"))
-    return NodeSelector(
-        match_labels=f.child("matchLabels", _labels) or (),
-        match_expressions=f.items("matchExpressions", _requirement),
-    )
-
-
-def _labels(value: object, path: str) -> tuple[tuple[str, str], ...]:
-    if not isinstance(value, Mapping):
-        raise problem(path, f"must be an object such as {{role: edge}}, not {shown(value)}")
-    return tuple((text(k, path), text(v, field_path(path, k))) for k, v in value.items())
-
-
-def _requirement(value: object, path: str) -> LabelRequirement:
-    f = Fields(value, path, ("key", "operator", "values"))
-    operator = f.required("operator", text)
-    if operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
-        raise problem(
-            f.path("operator"), f"must be In, NotIn, Exists or DoesNotExist, not {shown(operator)}"
-        )
-    if operator.endswith("In") != f.has("values"):
-        raise problem(path, "give values for In and NotIn; remove them for Exists and DoesNotExist")
-    return LabelRequirement(
-        key=f.required("key", text), operator=operator, values=f.items("values", text)
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from xdpredirect.api import action as a
+from xdpredirect.api.decode_clients import decode_clients
 from xdpredirect.api.decode_match import mac, name_of, ranges
 from xdpredirect.api.fields import Fields, Parse, distinct, each, integer, one_of, problem, text
 from xdpredirect.api.table_key import key_parser
@@ -169,20 +170,14 @@ def _then(value: object, path: str) -> a.Then:
 
 def _sockets(value: object, path: str) -> a.Action:
     f = Fields(value, path, ("queues", "clients", "access", "copyMode"))
-    clients = f.required("clients", lambda v, p: each(v, p, _client))
+    clients = f.required("clients", decode_clients)
     return a.Sockets(
         queues=f.required("queues", ranges),
-        users=tuple(dict.fromkeys(user for users in clients for user in users)),
+        users=clients.users,
+        pods=clients.pods,
         access=f.choice("access", a.SocketAccess, a.SocketAccess.RECEIVE),
         copy_mode=f.choice("copyMode", a.CopyMode, a.CopyMode.AUTO),
     )
-
-
-def _client(value: object, path: str) -> tuple[str, ...]:
-    """The users of one item of clients."""
-    f = Fields(value, path, ("type", "users"))
-    f.required("type", one_of(a.ClientType))
-    return f.required("users", lambda v, p: each(v, p, text))
 
 
 def _route(value: object, path: str) -> a.Route:

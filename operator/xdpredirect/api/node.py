@@ -12,6 +12,7 @@ from functools import partial
 from xdpredirect.api.decode import API_VERSION, decode_redirect
 from xdpredirect.api.fields import Fields, collected, distinct, integer, problem, text
 from xdpredirect.api.node_features import FEATURES, address_sets_of, features_of
+from xdpredirect.api.node_pods import NodePods, decode_pods, encode_pods
 from xdpredirect.api.wording import shown
 from xdpredirect.errors import InvalidInput
 
@@ -37,12 +38,14 @@ _SELECTOR = "nodeSelector"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRedirect:
     """One XdpRedirect for one node. `spec` is its spec as JSON without nodeSelector, as generation
-    `generation` of the object `uid` had it; nobody changes it."""
+    `generation` of the object `uid` had it; nobody changes it. `pods` are there where its clients
+    are pods."""
 
     name: str
     uid: str
     generation: int
     spec: Mapping[str, object] = field(hash=False)
+    pods: NodePods | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +64,18 @@ def encode_spec(spec: NodeSpec) -> Document:
     return {
         "revision": spec.revision,
         "requiredFeatures": list(spec.required_features),
-        "redirects": [
-            {"name": r.name, "uid": r.uid, "generation": r.generation, "spec": dict(r.spec)}
-            for r in spec.redirects
-        ],
+        "redirects": [_encoded(redirect) for redirect in spec.redirects],
         "addressSets": list(spec.address_sets),
+    }
+
+
+def _encoded(redirect: NodeRedirect) -> Document:
+    return {
+        "name": redirect.name,
+        "uid": redirect.uid,
+        "generation": redirect.generation,
+        "spec": dict(redirect.spec),
+        **(encode_pods(redirect.pods) if redirect.pods is not None else {}),
     }
 
 
@@ -147,12 +157,13 @@ def _redirects(value: object, path: str) -> tuple[NodeRedirect, ...]:
 
 
 def _redirect(value: object, path: str) -> NodeRedirect:
-    f = Fields(value, path, ("name", "uid", "generation", "spec"))
+    f = Fields(value, path, ("name", "uid", "generation", "spec", "pods", "podsLeftOut"))
     redirect = NodeRedirect(
         name=f.required("name", text),
         uid=f.required("uid", text),
         generation=f.required("generation", integer),
         spec=f.required("spec", _object),
+        pods=decode_pods(f),
     )
     if _SELECTOR in redirect.spec:
         raise problem(f"{path}.spec.{_SELECTOR}", "is decided by the operator; remove it")

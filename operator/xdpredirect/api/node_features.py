@@ -7,7 +7,8 @@ version does not know has a name too, and a newer agent may know it.
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from xdpredirect.api.action import ClientType, KeyBy, SpreadBy
+from xdpredirect.api.action import KeyBy, SpreadBy
+from xdpredirect.api.clients import ClientType
 from xdpredirect.api.decode import SPEC_FIELDS
 from xdpredirect.api.decode_action import READERS
 from xdpredirect.api.decode_match import MATCH_FIELDS

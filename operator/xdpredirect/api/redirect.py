@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from xdpredirect.api.action import Action, OnMiss, Rewrite
+from xdpredirect.api.labels import LabelSelector
 from xdpredirect.api.match import Match, Prefix
 
 
@@ -57,21 +58,8 @@ class InterfaceTerm:
     mac_addresses: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelRequirement:
-    """`operator` is In, NotIn, Exists or DoesNotExist."""
-
-    key: str
-    operator: str
-    values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSelector:
-    """Requirements on node labels, all of which must hold; empty selects every node."""
-
-    match_labels: tuple[tuple[str, str], ...] = ()
-    match_expressions: tuple[LabelRequirement, ...] = ()
+NodeSelector = LabelSelector
+"""Of nodes, by their labels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,12 @@
-"""Which nodes a nodeSelector means. Pure; called by the agent for its machine and by the operator
-for the nodes of a cluster."""
+"""What a selector of labels means. Pure; called by the agent for its machine and by the operator
+for the nodes and pods of a cluster."""
 
 from collections.abc import Mapping
 
-from xdpredirect.api.redirect import LabelRequirement, NodeSelector
+from xdpredirect.api.labels import LabelRequirement, LabelSelector
 
 
-def selects_node(selector: NodeSelector, labels: Mapping[str, str]) -> bool:
+def selects_labels(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
     """Whether every requirement holds (the semantics of metav1.LabelSelector)."""
     return all(labels.get(key) == value for key, value in selector.match_labels) and all(
         _holds(requirement, labels) for requirement in selector.match_expressions
@@ -22,5 +22,5 @@ def _holds(requirement: LabelRequirement, labels: Mapping[str, str]) -> bool:
             return not present
         case "In":
             return present and labels[requirement.key] in requirement.values
-        case _:  # NotIn holds for nodes without the label, as in Kubernetes
+        case _:  # NotIn holds for what is without the label, as in Kubernetes
             return not present or labels[requirement.key] not in requirement.values

@@ -26,6 +26,12 @@ _HOST_PATHS = {
     "tracefs": ("/sys/kernel/tracing", "Directory", True),
     "state": ("/var/lib/xdpredirect", "DirectoryOrCreate", False),
 }
+# Where pods find the socket of their node's agent: they mount the directory, since each agent makes
+# a new socket.
+_SOCKETS = {"sockets": ("/run/xdpredirect/sockets", "DirectoryOrCreate", False)}
+_CAPABILITIES = ("BPF", "NET_ADMIN", "PERFMON")
+# AF_XDP sockets need the one, memory of several of them the other.
+_FOR_SOCKETS = ("NET_RAW", "IPC_LOCK")
 # Over that part of the state directory which tells of this pod alone.
 _POD_PATHS = {"tmp": "/tmp", "run": "/var/lib/xdpredirect/run"}
 _READY_FILE = f"{_POD_PATHS['run']}/ready"
@@ -42,14 +48,22 @@ _KINDS: dict[str, type] = {
     "podAnnotations": dict,
     "env": list,
     "metricsPort": int,
+    "sockets": bool,
 }
-_WORDS: dict[type, str] = {str: "a text", list: "a list", dict: "a mapping", int: "a number"}
+_WORDS: dict[type, str] = {
+    str: "a text",
+    list: "a list",
+    dict: "a mapping",
+    int: "a number",
+    bool: "true or false",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agents:
     """What the file says; each field as Kubernetes names and means it. An agent is wanted wherever
-    an object is, so by default it tolerates everything and goes last. `metrics_port` 0: none."""
+    an object is, so by default it tolerates everything and goes last. `metrics_port` 0: none.
+    `sockets`: it may hand out AF_XDP sockets, for which it needs more than for all the rest."""
 
     image: str
     image_pull_policy: str = "IfNotPresent"
@@ -71,6 +85,7 @@ class Agents:
     pod_annotations: Mapping[str, object] = field(default_factory=dict)
     env: tuple[object, ...] = ()
     metrics_port: int = 0
+    sockets: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,16 +151,22 @@ def daemon_set(agents: Agents, namespace: str) -> Document:
     }
 
 
+def _host_paths(agents: Agents) -> Mapping[str, tuple[str, str, bool]]:
+    return _HOST_PATHS | (_SOCKETS if agents.sockets else {})
+
+
 def _pod(agents: Agents) -> Document:
     volumes: list[object] = [
         {"name": name, "hostPath": {"path": path, "type": kind}}
-        for name, (path, kind, _) in _HOST_PATHS.items()
+        for name, (path, kind, _) in _host_paths(agents).items()
     ]
     return {
         "serviceAccountName": NAME,
         "nodeSelector": {LABEL: LABEL_VALUE},
         # The interfaces are the host's.
         "hostNetwork": True,
+        # Who asks for a socket is found out by the number of its process.
+        **({"hostPID": True} if agents.sockets else {}),
         "dnsPolicy": "ClusterFirstWithHostNet",
         "priorityClassName": agents.priority_class_name,
         "tolerations": list(agents.tolerations),
@@ -159,7 +180,7 @@ def _pod(agents: Agents) -> Document:
 def _container(agents: Agents) -> Document:
     mounts: list[object] = [
         {"name": name, "mountPath": path, "readOnly": only_read}
-        for name, (path, _, only_read) in _HOST_PATHS.items()
+        for name, (path, _, only_read) in _host_paths(agents).items()
     ]
     node_name = {"fieldRef": {"fieldPath": "spec.nodeName"}}
     args, env, ports = _metrics(agents.metrics_port)
@@ -175,7 +196,10 @@ def _container(agents: Agents) -> Document:
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"], "add": ["BPF", "NET_ADMIN", "PERFMON"]},
+            "capabilities": {
+                "drop": ["ALL"],
+                "add": [*_CAPABILITIES, *(_FOR_SOCKETS if agents.sockets else ())],
+            },
         },
         "readinessProbe": {
             # The agent keeps a file: starting a Python every ten seconds, on every node, would

@@ -4,11 +4,12 @@ Kept up to date by `observe`, read by `plan`. One thread owns it. It does no I/O
 clock; each change marks the keys that have to be planned again, and only those.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
 
 from xdpredirect.controller.agents_seen import AgentsSeen
+from xdpredirect.controller.due import Due
 from xdpredirect.controller.observed import Document, Node, NodeObject, Redirect, older
+from xdpredirect.controller.pods import PodBook
 from xdpredirect.controller.read_node import read_node, read_node_object
 from xdpredirect.controller.read_redirect import read_redirect
 from xdpredirect.controller.render import left_out
@@ -16,14 +17,6 @@ from xdpredirect.controller.select import selects
 from xdpredirect.controller.silence import Answers
 from xdpredirect.controller.standing import stand
 from xdpredirect.controller.tally import Change, Tally
-
-
-class Due(NamedTuple):
-    """Keys to plan for. Of the redirects in `counters` nothing but counters changed."""
-
-    redirects: frozenset[str]
-    nodes: frozenset[str]
-    counters: frozenset[str] = frozenset()
 
 
 class Fleet:
@@ -39,6 +32,7 @@ class Fleet:
         self.tallies: dict[str, Tally] = {}
         self.answers = Answers(silence_bound)
         self.agents = AgentsSeen()
+        self.pods = PodBook()
         self._selected: dict[str, set[str]] = {}
         self._selecting: dict[str, set[str]] = {}
         self._mentions: dict[str, set[str]] = {}
@@ -51,11 +45,13 @@ class Fleet:
     @property
     def idle(self) -> bool:
         """Whether nothing has to be planned."""
-        return not (self._due_redirects or self._due_nodes or self._due_counters)
+        due = self._due_redirects or self._due_nodes or self._due_counters
+        return self.pods.idle and not due
 
     def take_due(self) -> Due:
         """What has to be planned since the last call. What has no room on a node is found out here
         for all of them, however many a pass writes: statuses must not begin with a guess."""
+        self._look_at_pods()
         for node in self._due_nodes & self.nodes.keys():
             self._leave_out(node, left_out(self.tellable(node)))
         due = Due(
@@ -65,6 +61,13 @@ class Fleet:
         )
         self._due_redirects, self._due_nodes, self._due_counters = set(), set(), set()
         return due
+
+    def _look_at_pods(self) -> None:
+        changed = self.pods.take()
+        self._due_nodes |= changed.nodes & self.nodes.keys()
+        for name, redirect in self.redirects.items() if changed.namespaces else ():
+            if any(clients.namespace in changed.namespaces for _, clients in redirect.pods):
+                self._due_nodes |= self._selected.get(name, set())
 
     def mark(self, due: Due) -> None:
         """Plan these again, because acting failed or has to wait."""
@@ -243,8 +246,3 @@ class Fleet:
             self._due_redirects |= {name} & self.redirects.keys()
         for name in after - before:
             self._mentions.setdefault(name, set()).add(node)
-
-
-def vanished(known: Iterable[str], listed: Iterable[str]) -> frozenset[str]:
-    """Names that a complete list no longer has."""
-    return frozenset(known) - frozenset(listed)

@@ -21,9 +21,9 @@ from xdpredirect.controller.actions import (
     ApplyStatus,
     PostEvent,
 )
-from xdpredirect.controller.fleet import Due, Fleet
+from xdpredirect.controller.due import Due
+from xdpredirect.controller.fleet import Fleet
 from xdpredirect.controller.limits import Limits
-from xdpredirect.controller.memory import Memory
 from xdpredirect.controller.observe import Inbox, RedirectFeed
 from xdpredirect.controller.order import chains, key_of, phases
 from xdpredirect.controller.pending import Pending
@@ -76,7 +76,7 @@ class Loop(threading.Thread):
         self._pending = Pending(chance=random.random)
         self._stopped = threading.Event()
         self._may_act: Callable[[], bool] = lambda: True
-        self._memory: Memory | None = None
+        self._before: tuple[Callable[[Fleet], None], ...] = ()
         self._limits = Limits(self._pace.counters)
         first, longest = self._pace.after_failure, self._pace.longest_failure
         backoff = Backoff(chance=random.random, first=first, longest=longest)
@@ -90,10 +90,11 @@ class Loop(threading.Thread):
         """How many lists in a row had to tell what the watch had not."""
         return self._relist.missed
 
-    def when(self, may_act: Callable[[], bool], memory: Memory | None = None) -> None:
+    def when(self, may_act: Callable[[], bool], *before: Callable[[Fleet], None]) -> None:
         """Plan and write only while `may_act` says that the caches know the whole fleet and that
-        nobody else leads. It is asked before each write, by several threads."""
-        self._may_act, self._memory = may_act, memory
+        nobody else leads. It is asked before each write, by several threads; `before` is called
+        with the caches before each plan, in the loop's own thread."""
+        self._may_act, self._before = may_act, before
 
     def stop(self) -> None:
         """Begin no other write, and end when those that run now are through."""
@@ -126,8 +127,8 @@ class Loop(threading.Thread):
         if not self._relist.listed:
             return
         self._fleet.advance(time.monotonic())
-        if self._memory is not None:
-            self._memory.follow(self._fleet)
+        for look in self._before:
+            look(self._fleet)
         due = self._bounded(self._pending.ready(self._alive(), time.monotonic()))
         actions = plan(self._fleet, due, time.time())
         for group in phases(actions):

@@ -11,7 +11,8 @@ import zlib
 from collections.abc import Sequence
 from typing import Protocol
 
-from xdpredirect.controller.fleet import Due, Fleet
+from xdpredirect.controller.due import Due
+from xdpredirect.controller.fleet import Fleet
 
 LIMIT = 128 * 1024
 """Octets of the annotation; the API server takes 256 KiB for all of an object."""

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from xdpredirect.cluster.api import Listing
 from xdpredirect.cluster.resource import NODE_OBJECTS, REDIRECTS, Document, Resource
-from xdpredirect.controller.fleet import Fleet, vanished
+from xdpredirect.controller.fleet import Fleet
 from xdpredirect.controller.plain import child, text
 from xdpredirect.errors import ApiError
 
@@ -211,6 +211,11 @@ class RedirectFeed:
         return len(gone) + sum(
             known.get(name) != item.resource_version for name, item in fleet.redirects.items()
         )
+
+
+def vanished(known: Iterable[str], listed: Iterable[str]) -> frozenset[str]:
+    """Names that a complete list no longer has."""
+    return frozenset(known) - frozenset(listed)
 
 
 def _names(items: Iterable[Document]) -> list[str]:

@@ -4,6 +4,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from xdpredirect.api.clients import PodClients
+from xdpredirect.api.node_pods import NodePods
 from xdpredirect.api.redirect import NodeSelector
 
 Document = dict[str, object]
@@ -23,7 +25,8 @@ class Entry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redirect:
     """One XdpRedirect. `spec` goes into node objects as it is, `size` is what it takes there in
-    octets; `features` and `address_sets` are sorted. `problems` says what of the object this
+    octets; `features` and `address_sets` are sorted; `pods` are the clients of that type and the
+    rule of each. `problems` says what of the object this
     version cannot read; then the rest of the spec means nothing. `status` is the one of the
     cluster, the base of the next one.
     """
@@ -42,6 +45,7 @@ class Redirect:
     size: int = 0
     features: tuple[str, ...] = ()
     address_sets: tuple[str, ...] = ()
+    pods: tuple[tuple[str, PodClients], ...] = ()
     problems: tuple[str, ...] = ()
     status: Mapping[str, object] = field(default_factory=dict)
 
@@ -73,6 +77,18 @@ class Node:
     deleting: bool = False
     unreachable: bool = False
     resource_version: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """One Pod that runs on `node`, or is about to; `host_network`: in the network of the host."""
+
+    namespace: str
+    name: str
+    uid: str
+    node: str
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    host_network: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +137,7 @@ class NodeObject:
     """One XdpRedirectNode. `owner` is the uid of the Node that it belongs to. `reported` is another
     text after each change of the status. `refusal` is about the spec as it is now. `since` has, by
     uid, the revision from which on the spec carries each entry as it is, as far as is known.
+    `pods` are by name of the entry.
     """
 
     name: str
@@ -133,6 +150,7 @@ class NodeObject:
     since: Mapping[str, int] = field(default_factory=dict)
     features: tuple[str, ...] = ()
     address_sets: tuple[str, ...] = ()
+    pods: Mapping[str, NodePods] = field(default_factory=dict)
     reported: str = ""
     observed_revision: int = 0
     reports: Mapping[str, Report] = field(default_factory=dict)

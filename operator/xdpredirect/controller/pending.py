@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xdpredirect.cluster.backoff import Backoff
-from xdpredirect.controller.fleet import Due
+from xdpredirect.controller.due import Due
 
 FIRST, LONGEST = 0.25, 60.0
 

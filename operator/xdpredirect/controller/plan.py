@@ -5,6 +5,7 @@ again, and its plan leads to the same end. Nothing is planned where nothing diff
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from xdpredirect.conditions import TYPES
@@ -19,9 +20,11 @@ from xdpredirect.controller.actions import (
     RemoveFinalizer,
 )
 from xdpredirect.controller.agents import LABEL, LABEL_VALUE
-from xdpredirect.controller.fleet import Due, Fleet
+from xdpredirect.controller.due import Due
+from xdpredirect.controller.fleet import Fleet
 from xdpredirect.controller.observed import FINALIZER, Entry, Node, NodeObject, Redirect
 from xdpredirect.controller.plain import children, text
+from xdpredirect.controller.pods import pods_of
 from xdpredirect.controller.render import render
 from xdpredirect.controller.rollup import roll_up
 
@@ -63,6 +66,7 @@ def _node(fleet: Fleet, name: str) -> Iterator[Action]:
     if node is None or (there is not None and _frozen(fleet, there.entries)):
         return
     rendered = render(fleet.tellable(name))
+    rendered = replace(rendered, pods=pods_of(rendered.redirects, name, there, fleet.pods))
     if there is None:
         # An empty one, too, for a node that may still run what nobody tells it any more.
         due, revision = bool(rendered.redirects) or name in fleet.answers.unfinished, fleet.term

@@ -21,7 +21,7 @@ import yaml
 
 from xdpredirect import __version__
 from xdpredirect.cluster.api import Api, Query
-from xdpredirect.cluster.reflector import Pace, Reflector
+from xdpredirect.cluster.reflector import Pace, Reflector, Sink
 from xdpredirect.cluster.resource import (
     DAEMONSETS,
     LEASES,
@@ -47,6 +47,7 @@ from xdpredirect.controller.observe import (
     NodeSink,
     RedirectFeed,
 )
+from xdpredirect.controller.pod_watch import PodWatch
 from xdpredirect.controller.probes import Probes
 from xdpredirect.controller.read_node import node_essence
 from xdpredirect.errors import InvalidInput
@@ -127,7 +128,8 @@ class Leader:
             )
             self.reflectors.append(Reflector(self.api, there, DaemonSetSink(inbox)))
         self.loop = Loop(fleet, inbox, Actor(self.api, self.identity), feed)
-        self.loop.when(self._may_plan, Memory(self.election))
+        pods = PodWatch(self._watch_pods, inbox)
+        self.loop.when(self._may_plan, Memory(self.election).follow, pods.follow)
         over = threading.Event()
         # Not in the main thread: there kopf would take the signals, and a second for each of its
         # tasks, while the next leader waits for the lease.
@@ -143,6 +145,7 @@ class Leader:
         for reflector in self.reflectors:
             reflector.stop()
         self.loop.join()
+        pods.stop()
 
     def ailment(self) -> str:
         """What a new process would mend: a thread or a watch that went quiet."""
@@ -177,6 +180,13 @@ class Leader:
     def _may_plan(self) -> bool:
         """Not before the whole fleet is known, and not once somebody else may lead."""
         return self.election.leads() and all(item.synced.is_set() for item in self.reflectors)
+
+    def _watch_pods(self, query: Query, sink: Sink) -> Reflector:
+        """Not among those that a plan waits for, nor those that a probe looks at: of a namespace
+        that the operator may not read nobody but its own pods suffers."""
+        watching = Reflector(self.api, query, sink, Pace(rest_seconds=REST))
+        watching.name += f"-{query.resource.namespace}"
+        return watching
 
     def _watch_redirects(self, feed: RedirectFeed, over: threading.Event) -> None:
         """Runs kopf again and again; what ends it is logged, and a list finds what it missed."""

@@ -5,6 +5,7 @@ Called by `fleet` for every event of the fleet, so it takes only what is needed.
 
 from collections.abc import Mapping
 
+from xdpredirect.api.node_pods import NodePod, NodePods
 from xdpredirect.controller.observed import Document, Entry, Loss, Node, NodeObject, Refusal, Report
 from xdpredirect.controller.plain import (
     Value,
@@ -76,6 +77,7 @@ def read_node_object(document: Value, before: NodeObject | None = None) -> NodeO
         since=before.since if known and before is not None else _since(entries, revision, before),
         features=texts(spec, "requiredFeatures"),
         address_sets=texts(spec, "addressSets"),
+        pods=before.pods if known and before is not None else _pods(spec),
         reported=_reported(metadata),
         observed_revision=number(status, "observedRevision"),
         reports=reports,
@@ -92,6 +94,26 @@ def _entries(spec: Value) -> tuple[Entry, ...]:
             digest=digest(compact(child(item, "spec"))),
         )
         for item in children(spec, "redirects")
+    )
+
+
+def _pods(spec: Value) -> dict[str, NodePods]:
+    return {
+        text(item, "name"): NodePods(
+            listed=tuple(map(_pod, children(item, "pods"))), left_out=number(item, "podsLeftOut")
+        )
+        for item in children(spec, "redirects")
+        if "pods" in item
+    }
+
+
+def _pod(item: Value) -> NodePod:
+    return NodePod(
+        rule=text(item, "rule"),
+        namespace=text(item, "namespace"),
+        name=text(item, "name"),
+        uid=text(item, "uid"),
+        refused=text(item, "refused"),
     )
 
 

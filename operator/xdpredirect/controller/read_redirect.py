@@ -3,7 +3,9 @@
 Called by `fleet`, once for each change of an object.
 """
 
-from xdpredirect.api.decode import decode_node_selector
+from xdpredirect.api.clients import PodClients
+from xdpredirect.api.decode_clients import pod_clients
+from xdpredirect.api.decode_labels import decode_selector
 from xdpredirect.api.node import address_sets_of, features_of
 from xdpredirect.api.node_size import stored_size
 from xdpredirect.api.redirect import NodeSelector
@@ -19,6 +21,7 @@ def read_redirect(document: Value) -> Redirect:
     metadata, given = child(document, "metadata"), child(document, "spec")
     spec = {name: value for name, value in given.items() if name != _SELECTOR}
     selector, problems = _selector(given)
+    pods, unreadable = _pods(given)
     priority = given.get("priority", 500)
     return Redirect(
         name=text(metadata, "name"),
@@ -35,13 +38,21 @@ def read_redirect(document: Value) -> Redirect:
         size=stored_size(spec),
         features=tuple(sorted(features_of(spec))),
         address_sets=tuple(sorted(address_sets_of(spec))),
-        problems=problems,
+        pods=pods,
+        problems=(*problems, *unreadable),
         status=child(document, "status"),
     )
 
 
 def _selector(spec: Value) -> tuple[NodeSelector, tuple[str, ...]]:
     try:
-        return decode_node_selector(spec.get(_SELECTOR), f"spec.{_SELECTOR}"), ()
+        return decode_selector(spec.get(_SELECTOR), f"spec.{_SELECTOR}"), ()
     except InvalidInput as error:
         return NodeSelector(), error.problems
+
+
+def _pods(spec: Value) -> tuple[tuple[tuple[str, PodClients], ...], tuple[str, ...]]:
+    try:
+        return pod_clients(spec), ()
+    except InvalidInput as error:
+        return (), error.problems

@@ -3,31 +3,34 @@
 Called by `plan` for every node that something has changed for.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from xdpredirect.api.decode import API_VERSION
 from xdpredirect.api.node import KIND, NodeRedirect, NodeSpec, encode_spec
+from xdpredirect.api.node_pods import NodePods
 from xdpredirect.api.node_size import SPEC_LIMIT
 from xdpredirect.controller.observed import Document, Entry, Node, NodeObject, Redirect
+from xdpredirect.controller.pods import ROOM as PODS_ROOM
 
 _REDIRECTS, _FEATURES, _ADDRESS_SETS = 64, 128, 256
 """The bounds of the schema."""
 _ENVELOPE = 160
 """Octets around the spec of one redirect: its name, uid and generation."""
-_ROOM = SPEC_LIMIT - 64 * 1024
-"""Octets for the redirects; the names of features and address sets take the rest."""
+_ROOM = SPEC_LIMIT - 64 * 1024 - PODS_ROOM
+"""Octets for the redirects; the names of features and address sets, and pods, take the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
     """Everything of a node's spec but its revision. `redirects` are in the order in which frames
-    meet them; `left_out` names those that have no room."""
+    meet them; `left_out` names those that have no room. `pods` are by name of the redirect."""
 
     redirects: tuple[Redirect, ...] = ()
     features: tuple[str, ...] = ()
     address_sets: tuple[str, ...] = ()
     left_out: frozenset[str] = frozenset()
+    pods: Mapping[str, NodePods] = field(default_factory=dict, hash=False)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -40,6 +43,7 @@ class Rendered:
             self.entries == there.entries
             and self.features == there.features
             and self.address_sets == there.address_sets
+            and self.pods == there.pods
         )
 
 
@@ -107,7 +111,13 @@ def node_document(
         revision=revision,
         required_features=rendered.features,
         redirects=tuple(
-            NodeRedirect(name=r.name, uid=r.uid, generation=r.generation, spec=r.spec)
+            NodeRedirect(
+                name=r.name,
+                uid=r.uid,
+                generation=r.generation,
+                spec=r.spec,
+                pods=rendered.pods.get(r.name),
+            )
             for r in rendered.redirects
         ),
         address_sets=rendered.address_sets,

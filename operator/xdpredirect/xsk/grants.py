@@ -20,9 +20,11 @@ class CopyMode(StrEnum):
 
 @dataclass(frozen=True)
 class Grant:
-    """`queues` of `interface` are for `users` (numbers), of the rule that names them.
+    """`queues` of `interface` are for `users` (numbers) and `pods` (UIDs), of the rule that names
+    them.
 
     `redirect` and `rule` are the names of object and rule. With `transmit` a socket may also send.
+    `host_pods` are named as well, and refused, because they live in the network of the host.
     """
 
     redirect: str
@@ -33,6 +35,8 @@ class Grant:
     users: frozenset[int]
     transmit: bool
     copy_mode: CopyMode
+    pods: frozenset[str] = frozenset()
+    host_pods: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ def authorise(peer: Peer, grants: Collection[Grant], interface: str, queue: int)
     who = f"pod {peer.pod}" if peer.pod else f"user {peer.uid}"
     others = {q for g in grants if g.interface == interface and _is_for(g, peer) for q in g.queues}
     if not others:
+        if peer.pod and any(peer.pod in g.host_pods for g in grants if g.interface == interface):
+            return Refusal("HostNetwork", f"{who} lives in the network of the host")
         return Refusal("NotGranted", f"{who} has no grant for {interface}")
     queues = ", ".join(str(other) for other in sorted(others))
     sentence = f"{who} has no grant for queue {queue} of {interface}, but for {queues}"
@@ -92,4 +98,6 @@ def granted(peer: Peer, grants: Collection[Grant], interface: str, queue: int) -
 
 def _is_for(grant: Grant, peer: Peer) -> bool:
     # A user of a pod is no user of the host, though the numbers may be the same.
-    return not peer.pod and peer.uid in grant.users
+    if peer.pod:
+        return peer.pod in grant.pods and peer.pod not in grant.host_pods
+    return peer.uid in grant.users

@@ -10,9 +10,11 @@ import os
 import select
 import socket
 import struct
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
-from xdpredirect.xsk.cgroup import ManyPods, pod_of
+from xdpredirect.xsk.cgroup import ManyPods, kubelet_roots, pod_of
 from xdpredirect.xsk.grants import Peer
 from xdpredirect.xsk.uapi import SO_PEERPIDFD
 
@@ -85,10 +87,19 @@ def _effective_uid(pid: int) -> int:
     return next(int(line.split()[2]) for line in lines if line.startswith("Uid:"))
 
 
+def _cgroups(process: str) -> str:
+    # A name may hold any octet but a slash; such a one is no pod's.
+    return (_PROC / process / "cgroup").read_text(errors="replace")
+
+
+@cache
+def _roots() -> Mapping[str, str]:
+    return kubelet_roots(_cgroups("self"))
+
+
 def _pod(pid: int, pidfd: int) -> str:
     try:
-        # A name may hold any octet but a slash; such a one is no pod's.
-        pod = pod_of((_PROC / str(pid) / "cgroup").read_text(errors="replace"))
+        pod = pod_of(_cgroups(str(pid)), _roots())
     except ManyPods as error:
         raise Unidentified(str(error)) from error
     except (FileNotFoundError, ProcessLookupError) as error:

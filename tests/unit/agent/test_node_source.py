@@ -19,6 +19,7 @@ from xdpredirect.agent.inbox import NodeInbox
 from xdpredirect.agent.node_source import NodeSource, cluster_source
 from xdpredirect.agent.outcome import Outcome
 from xdpredirect.agent.report import Report
+from xdpredirect.agent.store import Store
 from xdpredirect.settings import Settings
 
 LIMIT = 30
@@ -133,6 +134,21 @@ def test_of_several_sets_only_those_needed_are_read(tmp_path: Path) -> None:
     others = [one for one in asked if one.path.endswith("sets")]
     assert others
     assert all("as=PartialObjectMetadata" in one.headers["accept"] for one in others)
+
+
+def test_pods_that_may_take_sockets_are_kept_and_forgotten(tmp_path: Path) -> None:
+    with_pods, without = node(addressSets=[]), node(addressSets=[], revision=4)
+    (redirect,) = with_pods["spec"]["redirects"]
+    redirect["pods"] = [{"rule": "r", "namespace": "ids", "name": "p", "uid": "u-1"}]
+    store = Store(tmp_path, tmp_path / "node")
+    for given, uids in ((with_pods, ["u-1"]), (without, [])):
+        with source(Cluster(given), tmp_path) as (made, _):
+            news(made)
+            assert made.take()
+        pods = store.read_all().pods
+        assert pods is not None
+        assert [pod.uid for told in pods.values() for pod in told.listed] == uids
+    assert Store(tmp_path).read_all().pods is None
 
 
 def test_without_an_object_nothing_may_be_done(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ import pytest
 
 from xdpredirect.agent.select import choose_cpus, links_of
 from xdpredirect.api.action import AutoCPUs, Avoid, CPUs
+from xdpredirect.api.labels import LabelRequirement
 from xdpredirect.api.match import Range
-from xdpredirect.api.redirect import InterfaceTerm, LabelRequirement, NodeSelector
-from xdpredirect.api.selector import selects_node
+from xdpredirect.api.redirect import InterfaceTerm, NodeSelector
+from xdpredirect.api.selector import selects_labels
 from xdpredirect.host import Cpu, Host, Link
 
 # Two NUMA nodes of two cores of two hyperthreads; CPU n and n + 4 are one core.
@@ -135,14 +136,14 @@ def test_label_requirements(
     operator: str, key: str, values: tuple[str, ...], expected: bool
 ) -> None:
     requirement = LabelRequirement(key=key, operator=operator, values=values)
-    assert selects_node(NodeSelector(match_expressions=(requirement,)), LABELS) is expected
+    assert selects_labels(NodeSelector(match_expressions=(requirement,)), LABELS) is expected
 
 
 def test_labels_are_anded_and_no_requirement_selects_every_node() -> None:
-    assert selects_node(NodeSelector(), {})
-    assert selects_node(NodeSelector(match_labels=(("zone", "a"), ("role", ""))), LABELS)
-    assert not selects_node(NodeSelector(match_labels=(("zone", "a"), ("role", "x"))), LABELS)
-    assert not selects_node(NodeSelector(match_labels=(("rack", ""),)), LABELS)
+    assert selects_labels(NodeSelector(), {})
+    assert selects_labels(NodeSelector(match_labels=(("zone", "a"), ("role", ""))), LABELS)
+    assert not selects_labels(NodeSelector(match_labels=(("zone", "a"), ("role", "x"))), LABELS)
+    assert not selects_labels(NodeSelector(match_labels=(("rack", ""),)), LABELS)
 
 
 LINKS = (

@@ -6,12 +6,18 @@ import pytest
 
 from tests.unit.api.changes import changed, example
 from xdpredirect.api import action as a
+from xdpredirect.api.clients import PodClients
 from xdpredirect.api.decode import decode_address_set, decode_redirect
+from xdpredirect.api.labels import LabelSelector
 from xdpredirect.api.match import Fragments, IcmpType, Match, Prefix, Range
 from xdpredirect.api.redirect import Rule
 from xdpredirect.errors import InvalidInput
 
 MATCH = "/spec/rules/0/match"
+IDS = {
+    "type": "Pods",
+    "pods": {"namespace": "ids", "podSelector": {"matchLabels": {"app": "ids"}}},
+}
 
 
 def rule(match: Any, action: Any) -> Rule:
@@ -85,6 +91,25 @@ def test_match(fields: dict[str, Any], parsed: Match) -> None:
                 },
             },
             a.Sockets(queues=(Range(0, 3), Range(8, 8)), users=("capture", "65534", "0")),
+        ),
+        (
+            {
+                "type": "Sockets",
+                "sockets": {
+                    "queues": "0",
+                    "clients": [IDS, {"type": "Users", "users": ["0"]}, IDS],
+                },
+            },
+            a.Sockets(
+                queues=(Range(0, 0),),
+                users=("0",),
+                pods=(
+                    PodClients(
+                        namespace="ids",
+                        selector=LabelSelector(match_labels=(("app", "ids"),)),
+                    ),
+                ),
+            ),
         ),
         (
             {

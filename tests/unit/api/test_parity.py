@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.unit.api.changes import HERE, changed, nodes, schema_of
-from xdpredirect.api import action, match, numbers, patterns, redirect, table_key
+from xdpredirect.api import action, clients, match, numbers, patterns, redirect, table_key
 from xdpredirect.api.cel_functions import NATIVE
 from xdpredirect.api.decode import decode_address_set, decode_redirect
 from xdpredirect.api.load import load_text
@@ -99,7 +99,7 @@ ENUMS: dict[tuple[str, ...], set[str]] = {
     ("cpus", "spreadBy"): set(action.SpreadBy),
     ("keyBy",): set(action.KeyBy),
     ("avoid", "[]"): set(action.Avoid),
-    ("clients", "[]", "type"): set(action.ClientType),
+    ("clients", "[]", "type"): set(clients.ClientType),
     ("access",): set(action.SocketAccess),
     ("copyMode",): set(action.CopyMode),
     ("vlan", "operation"): set(action.VlanOperation),

@@ -21,6 +21,17 @@ def spec(priority: int = 500, state: str = "Active", **selector: str) -> dict[st
     }
 
 
+def sockets(namespace: str = "ids", priority: int = 500, **labels: str) -> dict[str, Any]:
+    """An object for every node, whose queue 0 is for the pods of a namespace with these labels."""
+    selector = {"matchLabels": labels} if labels else {}
+    pods = {"namespace": namespace, "podSelector": selector}
+    action = {
+        "type": "Sockets",
+        "sockets": {"queues": "0", "clients": [{"type": "Pods", "pods": pods}]},
+    }
+    return {**spec(priority), "rules": [{"name": "all", "match": {"all": True}, "action": action}]}
+
+
 def rule(name: str, **match: Any) -> dict[str, Any]:
     """A rule that drops."""
     return {"name": name, "match": match, "action": {"type": "Drop"}}

@@ -9,7 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from xdpredirect.cluster.api import Listing
-from xdpredirect.cluster.resource import DAEMONSETS, NODE_OBJECTS, NODES, REDIRECTS, Resource
+from xdpredirect.cluster.resource import (
+    DAEMONSETS,
+    NODE_OBJECTS,
+    NODES,
+    PODS,
+    REDIRECTS,
+    Resource,
+)
 from xdpredirect.errors import ApiError
 
 Document = dict[str, Any]
@@ -21,7 +28,7 @@ class ModelCluster:
 
     def __init__(self) -> None:
         self.store: dict[str, dict[str, Document]] = {
-            resource.plural: {} for resource in (REDIRECTS, NODE_OBJECTS, NODES, DAEMONSETS)
+            resource.plural: {} for resource in (REDIRECTS, NODE_OBJECTS, NODES, DAEMONSETS, PODS)
         }
         self.events: list[Document] = []
         self.now = 1_800_000_000.0
@@ -120,6 +127,28 @@ class ModelCluster:
         stored = self.store[NODES.plural][name]
         stored["spec"] = {"taints": [{"key": key, "effect": effect} for key, effect in taints]}
         self._bump(stored)
+
+    def write_pod(
+        self,
+        name: str,
+        node: str,
+        namespace: str = "ids",
+        host_network: bool = False,
+        **labels: str,
+    ) -> str:
+        """A pod that runs on a node; its UID. One of the same name and place gets other labels."""
+        key = f"{namespace}/{name}"
+        stored = self.store[PODS.plural].get(key)
+        if stored is not None and stored["spec"]["nodeName"] != node:
+            del self.store[PODS.plural][key]
+            stored = None
+        if stored is None:
+            pod_spec = {"nodeName": node, "hostNetwork": host_network, "containers": [{}]}
+            stored = self._create(PODS, key, {"spec": pod_spec})
+            stored["metadata"] |= {"name": name, "namespace": namespace}
+        stored["metadata"]["labels"] = dict(labels)
+        self._bump(stored)
+        return str(stored["metadata"]["uid"])
 
     # What an agent does: it acts on its spec at once, and reports.
 

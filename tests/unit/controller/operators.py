@@ -3,12 +3,15 @@
 import copy
 
 from tests.unit.controller.model_cluster import ModelCluster
-from xdpredirect.cluster.resource import DAEMONSETS, NODE_OBJECTS, NODES, REDIRECTS
+from xdpredirect.cluster.resource import DAEMONSETS, NODE_OBJECTS, NODES, PODS, REDIRECTS
 from xdpredirect.controller.act import Actor, take
 from xdpredirect.controller.actions import Action
-from xdpredirect.controller.fleet import Fleet, vanished
+from xdpredirect.controller.fleet import Fleet
 from xdpredirect.controller.memory import Memory, Page
+from xdpredirect.controller.observe import vanished
 from xdpredirect.controller.plan import plan
+from xdpredirect.controller.pod_watch import namespaces
+from xdpredirect.controller.read_pod import pod_essence, read_pod
 from xdpredirect.errors import ApiError
 
 SILENCE = 60.0
@@ -26,6 +29,8 @@ class Operator:
         self._memory = Memory(page) if page is not None else None
         self.fleet = Fleet(SILENCE, term)
         self.actor = Actor(cluster, "operator-0")
+        self.sees_pods = True
+        self._watched: frozenset[str] = frozenset()
 
     def look(self) -> None:
         """List everything, as the reflectors do after any break."""
@@ -48,7 +53,19 @@ class Operator:
             fleet.drop_object(name)
         for item in self.cluster.store[DAEMONSETS.plural].values():
             fleet.agents.put(copy.deepcopy(item))
+        if self.sees_pods:
+            self._look_at_pods()
         fleet.advance(self.cluster.now + self.skew)
+
+    def _look_at_pods(self) -> None:
+        """As `pod_watch` does, after lists that all came through."""
+        wanted = namespaces(self.fleet.redirects.values())
+        for gone in self._watched - wanted:
+            self.fleet.pods.forget(gone)
+        self._watched = wanted
+        pods = [read_pod(pod_essence(item)) for item in self.cluster.store[PODS.plural].values()]
+        for name in wanted:
+            self.fleet.pods.listed(name, [pod for pod in pods if pod.namespace == name])
 
     def plan(self) -> tuple[Action, ...]:
         if self._memory is not None:

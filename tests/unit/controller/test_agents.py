@@ -189,6 +189,27 @@ def test_metrics_are_served_on_the_nodes_own_address_and_only_when_asked_for() -
     assert "ports" not in container({})
 
 
+def test_only_agents_that_hand_out_sockets_have_what_that_takes() -> None:
+    def pod(**given: Any) -> Any:
+        made: Any = daemon_set(read_agents({"image": "registry/agent:1", **given}), "system")
+        return made["spec"]["template"]["spec"]
+
+    directory = str(Settings().sockets_dir)
+    assert pod(sockets=False) == pod()
+    assert "hostPID" not in pod()
+    made = pod(sockets=True)
+    (container,) = made["containers"]
+    assert made["hostPID"]
+    assert container["securityContext"]["capabilities"] == {
+        "drop": ["ALL"],
+        "add": ["BPF", "NET_ADMIN", "PERFMON", "NET_RAW", "IPC_LOCK"],
+    }
+    (mount,) = (m for m in container["volumeMounts"] if m["mountPath"] == directory)
+    (volume,) = (v for v in made["volumes"] if v["name"] == mount["name"])
+    assert not mount["readOnly"]
+    assert volume["hostPath"] == {"path": directory, "type": "DirectoryOrCreate"}
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -200,6 +221,7 @@ def test_metrics_are_served_on_the_nodes_own_address_and_only_when_asked_for() -
         ({"image": "i", "resources": "many"}, "resources: must be a mapping"),
         ({"image": "i", "metricsPort": "9464"}, "metricsPort: must be a number"),
         ({"image": "i", "metricsPort": 65536}, "metricsPort: is no port"),
+        ({"image": "i", "sockets": "yes"}, "sockets: must be true or false"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name(value: object, words: str) -> None:

@@ -1,6 +1,6 @@
 """Keys that wait: a failing one comes back later and later, and alone."""
 
-from xdpredirect.controller.fleet import Due
+from xdpredirect.controller.due import Due
 from xdpredirect.controller.pending import LONGEST, Pending
 
 NOTHING = Due(frozenset(), frozenset())

@@ -1,18 +1,22 @@
 """Whatever happens, in whatever order, and wherever the operator dies: the next one converges."""
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.controller.documents import spec
+from tests.unit.controller.documents import sockets, spec
 from tests.unit.controller.model_cluster import ModelCluster
 from tests.unit.controller.operators import SILENCE, Operator
-from xdpredirect.cluster.resource import NODE_OBJECTS, NODES, REDIRECTS
+from xdpredirect.cluster.resource import NODE_OBJECTS, NODES, PODS, REDIRECTS
 from xdpredirect.controller.observed import FINALIZER
 
 NODE_NAMES = ("a", "b", "c")
 NAMES = ("x", "y", "z")
 ZONES = ("1", "2")
+POD_NAMES, SPACES, APPS = ("p", "q", "r"), ("ids", "cap"), ("ids", "web")
 nodes, names, zones = (st.sampled_from(values) for values in (NODE_NAMES, NAMES, ZONES))
+pods, spaces, apps = (st.sampled_from(values) for values in (POD_NAMES, SPACES, APPS))
 
 happenings = st.one_of(
     st.tuples(st.just("write"), names, zones, st.integers(0, 2)),
@@ -23,6 +27,9 @@ happenings = st.one_of(
     st.tuples(st.just("agent"), nodes, st.sampled_from(["Active", "Failed", "Conflicted"])),
     st.tuples(st.just("time"), st.floats(1, SILENCE)),
     st.tuples(st.just("operator"), st.integers(0, 6), st.booleans()),
+    st.tuples(st.just("write sockets"), names, spaces, apps),
+    st.tuples(st.just("pod"), pods, nodes, spaces, apps, st.booleans()),
+    st.tuples(st.just("pod gone"), pods, spaces),
 )
 
 
@@ -40,8 +47,33 @@ def happen(cluster: ModelCluster, what: tuple[object, ...]) -> None:
             cluster.delete(NODES, name)
         case ("agent", str(name), str(state)):
             cluster.run_agent(name, dict.fromkeys(NAMES, state))
+        case ("write sockets", str(name), str(space), str(app)):
+            cluster.write_redirect(name, sockets(space, app=app))
+        case ("pod", str(name), str(node), str(space), str(app), bool(host)):
+            cluster.write_pod(name, node, space, host, app=app)
+        case ("pod gone", str(name), str(space)):
+            cluster.store[PODS.plural].pop(f"{space}/{name}", None)
         case ("time", float(seconds)):
             cluster.now += seconds
+
+
+def selected_pods(
+    cluster: ModelCluster, given: dict[str, Any], node: str
+) -> list[dict[str, str]] | None:
+    """What a node object has to say of the pods of its only client; None where that is none."""
+    (rule,) = given["rules"]
+    if "sockets" not in rule["action"]:
+        return None
+    (client,) = rule["action"]["sockets"]["clients"]
+    wanted = client["pods"]
+    return [
+        {"rule": "all", **{field: pod["metadata"][field] for field in ("namespace", "name", "uid")}}
+        | ({"refused": "HostNetwork"} if pod["spec"]["hostNetwork"] else {})
+        for _, pod in sorted(cluster.store[PODS.plural].items())
+        if pod["spec"]["nodeName"] == node
+        and pod["metadata"]["namespace"] == wanted["namespace"]
+        and pod["metadata"]["labels"] == wanted["podSelector"]["matchLabels"]
+    ]
 
 
 def check(cluster: ModelCluster) -> None:
@@ -60,6 +92,8 @@ def check(cluster: ModelCluster) -> None:
         there = cluster.store[NODE_OBJECTS.plural].get(name)
         told = there["spec"]["redirects"] if there else []
         assert [(e["name"], e["uid"], e["generation"]) for e in told] == wanted
+        for entry in told:
+            assert entry.get("pods") == selected_pods(cluster, entry["spec"], name)
     for stored in redirects.values():
         assert FINALIZER in stored["metadata"]["finalizers"]
         assert stored["status"]["observedGeneration"] == stored["metadata"]["generation"]

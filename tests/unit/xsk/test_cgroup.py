@@ -2,7 +2,7 @@
 
 import pytest
 
-from xdpredirect.xsk.cgroup import ManyPods, pod_of
+from xdpredirect.xsk.cgroup import ManyPods, kubelet_roots, pod_of
 
 UID = "7a1c2f6e-0d3b-4b8e-9f60-1d2f3a4b5c6d"
 OTHER = "00000000-1111-2222-3333-444444444444"
@@ -57,3 +57,55 @@ def test_a_static_pod_has_a_hash() -> None:
 def test_two_pods_are_none() -> None:
     with pytest.raises(ManyPods):
         pod_of(f"2:memory:/kubepods/pod{UID}/a\n0::/kubepods/pod{OTHER}/a\n")
+
+
+ROOTS = {
+    "no pod": ("0::/system.slice/xdpredirect.service", {}),
+    "the root": (f"0::/kubepods/pod{UID}/a", {}),
+    "kind": (f"0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{UNDER}.slice/a", {}),
+    "from another namespace": (f"0::/../../pod{UID}/a", {}),
+    "its own namespace": ("0::/", {}),
+    "elsewhere": (f"0::/node-a/kubepods/burstable/pod{UID}/a", {"0": "/node-a"}),
+    "deeper": (f"0::/docker/abc{BURSTABLE}/kubepods-burstable-pod{UNDER}.slice/a",
+               {"0": "/docker/abc"}),
+    "in one of several": (
+        f"2:memory:/node-a/kubepods/pod{UID}/a\n1:cpuset:/kubepods/pod{UID}/a\n0::/",
+        {"2": "/node-a"},
+    ),
+    "not the pod inside": (f"0::/kubepods/pod{OTHER}/a/kubepods/pod{UID}/b", {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROOTS)
+def test_where_the_kubelet_begins(name: str) -> None:
+    own, roots = ROOTS[name]
+    assert kubelet_roots(own + "\n") == roots
+
+
+@pytest.mark.parametrize(
+    ("path", "pod"),
+    [
+        (f"/node-a/kubepods/burstable/pod{UID}/a", UID),
+        (f"/node-a/kubepods/pod{OTHER}/node-a/kubepods/pod{UID}/a", OTHER),
+        ("/node-a", ""),
+        ("/node-a/system.slice/a", ""),
+        ("/", ""),
+    ],
+)
+def test_pods_of_a_kubelet_that_begins_elsewhere(path: str, pod: str) -> None:
+    assert pod_of(f"0::{path}\n", {"0": "/node-a"}) == pod
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/node-b/kubepods/pod{UID}/a",
+        f"/node-a/node-a/kubepods/pod{UID}/a",
+        f"/node-aa/kubepods/pod{UID}/a",
+        f"/kubepods/pod{UID}/a",
+        f"/node-a/user.slice/kubepods/pod{UID}/a",
+    ],
+)
+def test_pods_of_another_kubelet_are_not_known(path: str) -> None:
+    with pytest.raises(ManyPods, match="not where a kubelet makes it"):
+        pod_of(f"0::{path}\n", {"0": "/node-a"})

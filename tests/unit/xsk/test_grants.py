@@ -49,6 +49,43 @@ def test_a_user_of_a_pod_is_no_user_of_the_host() -> None:
     assert answer == Refusal("NotGranted", f"pod {POD} has no grant for eth0")
 
 
+HOST_POD, OTHER_POD = POD.replace("7", "8"), POD.replace("7", "9")
+FOR_PODS = replace(
+    ONE, users=frozenset(), pods=frozenset({POD}), host_pods=frozenset({HOST_POD, ""})
+)
+
+
+@pytest.mark.parametrize(
+    ("peer", "queue", "answer"),
+    [
+        (Peer(1, ALICE, POD), 0, FOR_PODS),
+        (Peer(1, 0, POD), 1, FOR_PODS),
+        (
+            Peer(1, 0, POD),
+            2,
+            Refusal("NotGranted", f"pod {POD} has no grant for queue 2 of eth0, but for 0, 1"),
+        ),
+        (Peer(1, 0, OTHER_POD), 0, Refusal("NotGranted", f"pod {OTHER_POD} has no grant for eth0")),
+        (
+            Peer(1, 0, HOST_POD),
+            0,
+            Refusal("HostNetwork", f"pod {HOST_POD} lives in the network of the host"),
+        ),
+        (Peer(1, ALICE), 0, Refusal("NotGranted", "user 1000 has no grant for eth0")),
+        (Peer(1, 0), 0, Refusal("NotGranted", "user 0 has no grant for eth0")),
+    ],
+)
+def test_pods_have_what_their_uid_has(peer: Peer, queue: int, answer: Grant | Refusal) -> None:
+    assert authorise(peer, (FOR_PODS,), "eth0", queue) == answer
+
+
+def test_a_pod_that_one_rule_refuses_is_not_let_in_by_the_same_rule() -> None:
+    both = replace(FOR_PODS, pods=frozenset({HOST_POD}), host_pods=frozenset({HOST_POD}))
+    answer = authorise(Peer(1, 0, HOST_POD), (both,), "eth0", 0)
+    assert isinstance(answer, Refusal)
+    assert answer.reason == "HostNetwork"
+
+
 def test_nothing_is_granted_by_nothing() -> None:
     assert isinstance(authorise(Peer(1, 0), (), "eth0", 0), Refusal)
 
