@@ -98,7 +98,8 @@ def _main(words: list[str]) -> None:
                 continue
             number, colon, rest = record.partition(":")
             descriptors = [int(number)] if colon else []
-            with suppress(BrokenPipeError):
+            # Broken, or reset where the broker has left something unread.
+            with suppress(BrokenPipeError, ConnectionResetError):
                 client.say((rest or record).lstrip("!").encode(), *descriptors)
             print("said" if record.startswith("!") else client.hear(), flush=True)
 

@@ -4,7 +4,7 @@ killed, a thousand that come and go."""
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
@@ -136,8 +136,12 @@ def test_what_was_taken_back_while_no_agent_ran_gets_nothing(handing: Handing) -
 
 def descriptors(agent: Popen[str]) -> list[str]:
     """What the agent has open, without numbers that differ from file to file."""
-    found = Path(f"/proc/{agent.pid}/fd").iterdir()
-    return sorted(str(entry.readlink()).partition(":[")[0] for entry in found)
+    found = []
+    for entry in Path(f"/proc/{agent.pid}/fd").iterdir():
+        # One that was closed meanwhile is not open.
+        with suppress(FileNotFoundError):
+            found.append(str(entry.readlink()).partition(":[")[0])
+    return sorted(found)
 
 
 def threads(agent: Popen[str]) -> int:
