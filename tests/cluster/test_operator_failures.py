@@ -54,7 +54,8 @@ def test_what_happens_while_it_is_refused_is_found(scene: Scene, proxy: Proxy) -
     scene.nodes.add("op-a", "op-b", **{ZONE: "1"})
     for name in ("edge", "gone"):
         scene.apply(name, {ZONE: "1"})
-    scene.until_told("op-b", "edge", "gone")
+    for node in ("op-a", "op-b"):
+        scene.until_told(node, "edge", "gone")
     scene.nodes.reply()
     proxy.refuse(True)
     proxy.cut()
