@@ -122,6 +122,16 @@ class Brokered:
         whole = self.scene.frame(length)
         return [whole[:-4] + number.to_bytes(4, "big") for number in range(count)]
 
+    def receives(self, client: XskSocket, count: int = 20) -> None:
+        """A client of queue 0 gets exactly the frames that are sent."""
+        frames = self.frames(count)
+        self.source.send(frames)
+        found: list[bytes] = []
+        while len(found) < len(frames):
+            assert client.wait(PATIENCE_SECONDS)
+            found += client.receive()
+        assert found == frames
+
     def wait(self, condition: Callable[[], object]) -> None:
         """Until it holds."""
         deadline = time.monotonic() + PATIENCE_SECONDS

@@ -9,7 +9,7 @@ own pass inside the host's network namespace.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -20,6 +20,7 @@ from tests.kernel.bytecode import XDP_PASS, attached, verdict
 from tests.kernel.lab import Counter, Host, Lab, Port
 from tests.kernel.loaded import CACHE
 from tests.spec.frames import Tag, ethernet, ip4
+from xdpredirect.agent.handed import ByAgent
 from xdpredirect.agent.lock import hold
 from xdpredirect.agent.machine import MachineAgent
 from xdpredirect.agent.outcome import Outcome
@@ -27,11 +28,21 @@ from xdpredirect.agent.report import InterfaceReport, RuleCounters
 from xdpredirect.api.load import load_text
 from xdpredirect.host import XdpMode
 from xdpredirect.settings import Settings
+from xdpredirect.xsk.grants import Grant
 
 INGRESS, STACK = "in", "stack"
 CATCH_ALL = "{all: true}"
 
 both_modes = pytest.mark.parametrize("mode", ["Native", "Generic"])
+
+
+class Granted(ByAgent):
+    """Hands out nothing. `grants` are those of the last pass."""
+
+    grants: tuple[Grant, ...] = ()
+
+    def update(self, grants: Collection[Grant]) -> None:
+        self.grants = tuple(grants)
 
 
 @dataclass(slots=True)
@@ -44,6 +55,7 @@ class Switch:
     far: Mapping[str, Port]
     agent: MachineAgent
     settings: Settings
+    handed: Granted
 
     def apply(self, *documents: str) -> Outcome:
         """Makes these the wanted objects, beside those applied before, and converges.
@@ -69,7 +81,7 @@ class Switch:
 
     def fresh(self) -> MachineAgent:
         """An agent that knows only what is in the kernel and on disk, as after a restart."""
-        return MachineAgent(self.settings)
+        return MachineAgent(self.settings, self.handed)
 
     def interface(self, name: str = INGRESS) -> InterfaceReport:
         """What the agent reports about an interface now."""
@@ -129,6 +141,7 @@ def switch(
     # Compiled programs are shared between tests: they are addressed by content.
     CACHE.mkdir(mode=0o700, exist_ok=True)
     (dut.state_dir / "cache").symlink_to(CACHE)
+    handed = Granted(settings)
     with contextlib.ExitStack() as stack:
         stack.enter_context(hold(settings.state_dir, settings.bpffs))
         for _, end in wires.values():
@@ -139,8 +152,9 @@ def switch(
             mode=mode,
             near={name: ends[0] for name, ends in wires.items()},
             far={name: ends[1] for name, ends in wires.items()},
-            agent=MachineAgent(settings),
+            agent=MachineAgent(settings, handed),
             settings=settings,
+            handed=handed,
         )
 
 

@@ -47,6 +47,12 @@ def slots(s: Switch) -> SocketSlots:
     return SocketSlots(Pins(s.settings.bpffs))
 
 
+def granted(s: Switch, text: str) -> tuple[Grant, ...]:
+    """Applies an object; who may take which sockets then."""
+    s.apply(text)
+    return s.handed.grants
+
+
 @contextmanager
 def bound(s: Switch, queue: int) -> Iterator[XdpSocket]:
     """A socket of a queue of `in`, in no slot yet."""
@@ -70,7 +76,7 @@ def arrived(made: XdpSocket, count: int) -> list[bytes]:
 @both_modes
 def test_frames_of_each_queue_reach_its_socket(lab: Lab, mode: str) -> None:
     with switch(lab, mode, ("in",), queues=QUEUES) as s:
-        (grant,) = s.apply(redirect(rule("r", CATCH_ALL, sockets("0-1")))).grants
+        (grant,) = granted(s, redirect(rule("r", CATCH_ALL, sockets("0-1"))))
         assert grant == Grant(
             redirect="o",
             rule="r",
@@ -101,7 +107,7 @@ def test_an_empty_slot_is_a_miss(lab: Lab, mode: str, on_miss: str) -> None:
     out = {"Pass": "stack", "TX": "in", "Continue": "p1"}.get(on_miss)
     with switch(lab, mode, ("in", "p1")) as s:
         taken = redirect(rule("r", to_port(7), sockets("0", on_miss=on_miss)), rest)
-        (grant,) = s.apply(taken).grants
+        (grant,) = granted(s, taken)
         with bound(s, 0) as made:
             slots(s).insert(grant, 0, made.fd)
             s.deliver([udp(7)] * N)
@@ -116,7 +122,7 @@ def test_an_empty_slot_is_a_miss(lab: Lab, mode: str, on_miss: str) -> None:
 @both_modes
 def test_a_closed_socket_leaves_its_slot_by_itself(lab: Lab, mode: str) -> None:
     with switch(lab, mode, ("in",)) as s:
-        (grant,) = s.apply(redirect(rule("r", CATCH_ALL, sockets("0", on_miss="Pass")))).grants
+        (grant,) = granted(s, redirect(rule("r", CATCH_ALL, sockets("0", on_miss="Pass"))))
         with bound(s, 0) as made:
             slots(s).insert(grant, 0, made.fd)
         s.deliver([udp(7)] * N, stack=N)
@@ -147,7 +153,7 @@ def bound_again(s: Switch) -> Iterator[XdpSocket]:
 
 def test_a_slot_takes_one_socket_and_nothing_else(lab: Lab) -> None:
     with switch(lab, "Native", ("in",)) as s:
-        (grant,) = s.apply(redirect(rule("r", CATCH_ALL, sockets("0")))).grants
+        (grant,) = granted(s, redirect(rule("r", CATCH_ALL, sockets("0"))))
         other = Grant(
             *("o", "gone", INGRESS, grant.ifindex, frozenset({0}), frozenset({0})),
             transmit=False,

@@ -6,7 +6,7 @@ from tests.kernel.lab import Lab
 from tests.kernel.lifecycle import intercept, want
 from tests.kernel.rx_queues import N
 from tests.kernel.switch import CATCH_ALL, Switch, both_modes, redirect, rule, switch, to_port, udp
-from tests.kernel.test_actions_sockets import arrived, bound, slots, sockets
+from tests.kernel.test_actions_sockets import arrived, bound, granted, slots, sockets
 from tests.kernel.test_lifecycle_kill import killed_after
 from tests.kernel.xsk import XdpSocket
 from xdpredirect.agent.actions import Action, LoadProgram
@@ -31,7 +31,7 @@ def receives(s: Switch, made: XdpSocket) -> None:
 
 def start(s: Switch, made: XdpSocket) -> None:
     """ONE runs with the socket in its slot."""
-    (grant,) = s.apply(ONE).grants
+    (grant,) = granted(s, ONE)
     slots(s).insert(grant, 0, made.fd)
     receives(s, made)
 
@@ -81,13 +81,14 @@ def test_the_map_goes_on_when_the_mode_changes(lab: Lab) -> None:
 def test_the_map_goes_with_its_rule(lab: Lab, how: str) -> None:
     with switch(lab, "Native", ("in",)) as s, bound(s, 0) as made:
         start(s, made)
-        (grant,) = s.converge().grants
+        s.converge()
+        (grant,) = s.handed.grants
         if how == "object":
             s.agent.store.remove([Key("XdpRedirect", "o")])
-            outcome = s.converge()
+            s.converge()
         else:
-            outcome = s.apply(WITHOUT if how == "rule" else ONE + "\n  state: Detached")
-        assert outcome.grants == ()
+            s.apply(WITHOUT if how == "rule" else ONE + "\n  state: Detached")
+        assert s.handed.grants == ()
         assert not [pin for pin in s.dut.pins() if "sockets" in pin]
         s.deliver([FRAME] * N, stack=N)
         with pytest.raises(FileNotFoundError):
@@ -110,7 +111,7 @@ def test_queues_taken_away_miss_though_the_socket_is_still_there(lab: Lab) -> No
 
 def test_rules_that_hand_out_one_queue_share_its_socket(lab: Lab) -> None:
     with switch(lab, "Native", ("in",)) as s, bound(s, 0) as made:
-        second, third = s.apply(TWO).grants
+        second, third = granted(s, TWO)
         assert (second.rule, third.rule) == ("second", "r")
         slots(s).insert(second, 0, made.fd)
         slots(s).insert(third, 0, made.fd)
@@ -136,12 +137,13 @@ def test_a_program_that_cannot_be_loaded_takes_nothing_away(lab: Lab) -> None:
         with s.dut.enter():
             outcome = s.agent.converge()
         assert outcome.failures
-        (grant,) = outcome.grants
+        (grant,) = s.handed.grants
         assert grant.rule == "r"
         assert grant.queues == {0, 1}
         receives(s, made)
         s.agent = working
-        assert len(s.converge().grants) == 2
+        s.converge()
+        assert len(s.handed.grants) == 2
         receives(s, made)
 
 
@@ -149,8 +151,8 @@ def test_an_unknown_user_is_a_finding_and_no_grant(lab: Lab) -> None:
     text = redirect(rule("r", CATCH_ALL, sockets("0").replace("65534", "no-such-user")))
     with switch(lab, "Native", ("in",)) as s:
         outcome = s.apply(text)
-        assert [grant.users for grant in outcome.grants] == [frozenset()]
+        assert [grant.users for grant in s.handed.grants] == [frozenset()]
         (finding,) = [f for f in outcome.report.objects[0].findings if f.reason == "UserMissing"]
         assert "no-such-user" in finding.message
-        (root,) = s.apply(text.replace("no-such-user", "root")).grants
+        (root,) = granted(s, text.replace("no-such-user", "root"))
         assert root.users == {0}

@@ -51,13 +51,7 @@ def wait_for(b: Brokered, pending: int) -> None:
 def serves(b: Brokered) -> None:
     """Others, and the agent."""
     with b.connect() as client:
-        frames = b.frames(20)
-        b.source.send(frames)
-        found: list[bytes] = []
-        while len(found) < len(frames):
-            assert client.wait(20.0)
-            found += client.receive()
-        assert found == frames
+        b.receives(client)
         grants = list(b.grants)
         b.server.update(())
         assert b.is_empty()

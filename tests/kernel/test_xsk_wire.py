@@ -38,13 +38,7 @@ def attacked(lab: Lab) -> Iterator[Brokered]:
         yield b
         b.wait(lambda: descriptors() == before)
         with b.connect() as client:
-            frames = b.frames(20)
-            b.source.send(frames)
-            found: list[bytes] = []
-            while len(found) < len(frames):
-                assert client.wait(20.0)
-                found += client.receive()
-        assert found == frames
+            b.receives(client)
         b.wait(lambda: not b.server.report() and descriptors() == before)
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from xdpredirect.agent import status
 from xdpredirect.agent.lock import LOCK_FILE, holder
 from xdpredirect.agent.report import Report, SocketReport
-from xdpredirect.agent.socket_report import NOT_HANDED_OUT
+from xdpredirect.agent.socket_report import problem_in
 from xdpredirect.agent.store import Store
 from xdpredirect.settings import Settings
 from xdpredirect.xsk.grants import Grant
@@ -50,10 +50,7 @@ class ByAgent:
     def problem(self) -> str:
         """Why nobody can take a socket."""
         report = self._report()
-        if report is None:
-            return _NO_AGENT
-        found = (f for item in report.objects for f in item.findings if f.reason == NOT_HANDED_OUT)
-        return next((f.message.partition(": ")[2] for f in found), "")
+        return _NO_AGENT if report is None else problem_in(report)
 
     def update(self, grants: Collection[Grant]) -> None:
         """Somebody else's business."""

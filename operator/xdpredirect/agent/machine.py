@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from xdpredirect.agent.act import Actor
 from xdpredirect.agent.actions import Action
-from xdpredirect.agent.broker import Broker
 from xdpredirect.agent.counters import read_counters
 from xdpredirect.agent.desired import Desired, DesiredInterface, desire
 from xdpredirect.agent.effective import Effective, effective
@@ -59,12 +58,12 @@ class _Pass:
 class MachineAgent:
     """The agent of one network namespace; keeps in memory only what saves reading again.
 
-    `broker` hands out AF_XDP sockets; a command has none.
+    `handed` hands out AF_XDP sockets; a command asks whoever does.
     """
 
-    def __init__(self, settings: Settings, broker: Broker | None = None) -> None:
+    def __init__(self, settings: Settings, handed: Handed | None = None) -> None:
         self._settings = settings
-        self._handed: Handed = broker or ByAgent(settings)
+        self._handed = handed or ByAgent(settings)
         self._pins = Pins(settings.bpffs)
         files = {path.name: path.read_text() for path in data_dir("bpf").glob("*.[ch]")}
         self._sources = sources_digest(files)
@@ -109,8 +108,8 @@ class MachineAgent:
         if not dry_run:
             host, seen, chosen, desired = self._look()
             self._record(chosen, desired, run)
-            self._monitor.sockets = self._handed.counts()
-            self._monitor.keep(meanings_of(desired, seen, host), seen, host, self._names())
+            lost = self._handed.counts()
+            self._monitor.keep(meanings_of(desired, seen, host), seen, host, lost, self._names())
             if not desired.interfaces and not any(i.attached_to for i in seen.interfaces.values()):
                 self._monitor.remove()
             self._handed.update(grants_of(desired, seen, self._wanted.pods))
@@ -125,7 +124,6 @@ class MachineAgent:
             problems=self._wanted.problems,
             defects=tuple(f"{name}: {run.failures[name]}" for name in sorted(run.defects)),
             lingering=lingering(self._wanted.applied.documents, self._names(), seen),
-            grants=grants_of(desired, seen, self._wanted.pods),
         )
 
     def _names(self) -> set[str]:

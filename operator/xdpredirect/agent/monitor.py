@@ -7,7 +7,7 @@ why, and it is tried again later.
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,8 +47,7 @@ _NETNS = Path("/proc/thread-self/ns/net")
 
 class Monitor:
     """Installs, reads and removes it. The ledger is read from disk once and written when it has
-    changed. `sockets` are what the broker said last; what they lost counts while nothing is
-    installed."""
+    changed."""
 
     def __init__(
         self, pins: Pins, state_dir: Path, compiler: Compiler, sources: Mapping[str, str]
@@ -62,7 +61,6 @@ class Monitor:
         self._try_again = 0.0
         self._types: dict[int, int] = {}
         self._boot = _BOOT.read_text().strip()
-        self.sockets: tuple[Holding, ...] = ()
         self.problem = ""
 
     @property
@@ -115,26 +113,42 @@ class Monitor:
         """Unpin everything; what it counted must have been folded before."""
         remove_tree(self._pins.monitor)
 
-    def fold(self, meanings: Meanings, seen: Observed, host: Host, before: bool = False) -> Ledger:
+    def fold(
+        self,
+        meanings: Meanings,
+        seen: Observed,
+        host: Host,
+        sockets: Iterable[Holding] = (),
+        before: bool = False,
+    ) -> Ledger:
         """Add what was counted since the last fold to the ledger, in memory only.
 
-        `before` the pass acts, the rules that ran until now are those remembered.
+        What `sockets` have lost counts while nothing is installed. `before` the pass acts, the
+        rules that ran until now are those remembered.
         """
         old = self.ledger.meanings
         merged = merge(meanings, old) if before else merge(old, meanings)
-        reading = self._reading(seen)
+        reading = self._reading(seen, sockets)
         scene = Scene(merged, host, self._types_of(reading.counts, merged))
         ledger = fold(self.ledger, reading, scene)
         keep = merged if before else to_remember(merged, meanings)
         self._ledger = replace(ledger, meanings=keep)
         return self._ledger
 
-    def keep(self, meanings: Meanings, seen: Observed, host: Host, objects: set[str]) -> None:
+    def keep(
+        self,
+        meanings: Meanings,
+        seen: Observed,
+        host: Host,
+        sockets: Iterable[Holding],
+        objects: set[str],
+    ) -> None:
         """Fold at the end of a pass and store it, without what `objects` no longer names.
 
         Raises OSError.
         """
-        self._save(forget(self._without_others(self.fold(meanings, seen, host)), objects))
+        ledger = self.fold(meanings, seen, host, sockets)
+        self._save(forget(self._without_others(ledger), objects))
 
     def _types_of(self, counts: Mapping[LossKey, int], meanings: Meanings) -> Mapping[int, int]:
         """Types of maps that are not ours, and that refused frames of this namespace."""
@@ -168,7 +182,7 @@ class Monitor:
         found = sorted(path.parent for path in self._pins.monitor.glob(f"*/{LOSSES.name}"))
         return self._directory if self._directory in found else next(iter(found), None)
 
-    def _reading(self, seen: Observed) -> Reading:
+    def _reading(self, seen: Observed, sockets: Iterable[Holding]) -> Reading:
         now = datetime.now(UTC)
         counters: dict[tuple[str, str, str], RuleCounters] = {}
         for name, item in seen.interfaces.items():
@@ -182,7 +196,7 @@ class Monitor:
             counters=counters,
             time=now.timestamp(),
             now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            sockets={f"{self._boot}:{found.cookie}": found for found in self.sockets},
+            sockets={f"{self._boot}:{found.cookie}": found for found in sockets},
         )
 
 

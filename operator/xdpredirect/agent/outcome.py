@@ -9,7 +9,6 @@ from typing import cast
 
 from xdpredirect.agent.observed import Observed
 from xdpredirect.agent.report import Report
-from xdpredirect.xsk.grants import Grant
 
 Document = dict[str, object]
 
@@ -29,8 +28,7 @@ class Lingering:
 class Outcome:
     """What a pass did, or would do, and how things stand after it. `documents` are the wanted
     objects that it was about, `problems` what was wrong with their files. `defects` are those of
-    the `failures` that are the agent's own (`readiness.own_fault`). `grants` say who may take
-    AF_XDP sockets now."""
+    the `failures` that are the agent's own (`readiness.own_fault`)."""
 
     report: Report
     actions: tuple[object, ...]
@@ -39,7 +37,6 @@ class Outcome:
     problems: tuple[str, ...] = ()
     defects: tuple[str, ...] = ()
     lingering: tuple[Lingering, ...] = ()
-    grants: tuple[Grant, ...] = ()
 
 
 def lingering(

@@ -6,13 +6,14 @@ Called by `agent.broker`, `agent.handed` and `agent.machine`.
 from collections.abc import Iterable, Mapping
 
 from xdpredirect.agent.desired import Desired
-from xdpredirect.agent.report import Finding, SocketReport, SocketState
+from xdpredirect.agent.report import Finding, Report, SocketReport, SocketState
 from xdpredirect.api.action import Sockets
 from xdpredirect.xsk.grants import CopyMode
 from xdpredirect.xsk.holding import Holding
 from xdpredirect.xsk.uapi import Statistics
 
-NOT_HANDED_OUT = "SocketsNotHandedOut"
+_NOT_HANDED_OUT = "SocketsNotHandedOut"
+_NOBODY = "Nobody can take an AF_XDP socket: "
 _NOTHING = Statistics(0, 0, 0, 0, 0, 0)
 
 
@@ -52,5 +53,11 @@ def not_handed_out(desired: Desired, problem: str) -> list[Finding]:
         for placed in item.wanted.objects
         if any(isinstance(rule.rule.action, Sockets) for rule in placed.rules)
     }
-    message = f"Nobody can take an AF_XDP socket: {problem}"
-    return [Finding(object=o, reason=NOT_HANDED_OUT, message=message) for o in sorted(objects)]
+    message = f"{_NOBODY}{problem}"
+    return [Finding(object=o, reason=_NOT_HANDED_OUT, message=message) for o in sorted(objects)]
+
+
+def problem_in(report: Report) -> str:
+    """The problem that `not_handed_out` has told of; empty without one."""
+    found = (f for item in report.objects for f in item.findings if f.reason == _NOT_HANDED_OUT)
+    return next((f.message.removeprefix(_NOBODY) for f in found), "")

@@ -86,13 +86,11 @@ class Connection:
         """It was silent for too long."""
         self._carry_out(protocol.expire(self._talk))
 
-    def withdraw(self, lease: Lease) -> bool:
-        """Tell the client that its queue was taken back; False when it is not this one's."""
-        if self._held.get(lease.place) is not lease:
-            return False
-        del self._held[lease.place]
-        self._carry_out(protocol.withdraw(self._talk, *lease.place))
-        return True
+    def withdraw(self, lease: Lease) -> None:
+        """Tell the client that its queue was taken back, if it is this one's."""
+        if self._held.get(lease.place) is lease:
+            del self._held[lease.place]
+            self._carry_out(protocol.withdraw(self._talk, *lease.place))
 
     def close(self) -> None:
         """Everything it holds is given up."""

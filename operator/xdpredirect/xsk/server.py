@@ -82,7 +82,8 @@ class Server:
             for lease in self._leases.update(grants):
                 name = f"socket of queue {lease.queue} of {lease.place[0]}"
                 log.info("%s: taken back from process %s", name, lease.peer.pid)
-                any(connection.withdraw(lease) for connection in self._connections)
+                for connection in self._connections:
+                    connection.withdraw(lease)
         os.eventfd_write(self._wake, 1)
 
     def report(self) -> tuple[Holding, ...]:
