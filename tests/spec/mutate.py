@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from random import Random
 from typing import Any
 
-from tests.spec.broken import ACTIONS, CIDRS, MATCHES, SPECS, WORDS
+from tests.spec.broken import CIDRS, MATCHES, SPECS, WORDS
+from tests.spec.broken_actions import ACTIONS
 
 Json = dict[str, Any]
 # Changes the document in place and says what it did; None where there was nothing to change.

@@ -182,6 +182,11 @@ def _set_rows() -> tuple[Row, ...]:
             _from4("203.0.114.9"),
             sets=_SETS,
         ),
+    )
+
+
+def _direction_rows() -> tuple[Row, ...]:
+    return (
         yes(
             "sets: both directions",
             Match(source_address_sets=("hosts",), destination_address_sets=("sites",)),
@@ -213,4 +218,4 @@ def _set_rows() -> tuple[Row, ...]:
     )
 
 
-ROWS = CIDRS_V4 + CIDRS_V6 + FAMILIES + _set_rows()
+ROWS = CIDRS_V4 + CIDRS_V6 + FAMILIES + _set_rows() + _direction_rows()

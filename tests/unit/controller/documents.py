@@ -1,4 +1,4 @@
-"""Specs of XdpRedirects, as an API server stores them."""
+"""Specs of XdpRedirects and reports of agents, as an API server stores them."""
 
 from typing import Any
 
@@ -35,3 +35,18 @@ def sockets(namespace: str = "ids", priority: int = 500, **labels: str) -> dict[
 def rule(name: str, **match: Any) -> dict[str, Any]:
     """A rule that drops."""
     return {"name": name, "match": match, "action": {"type": "Drop"}}
+
+
+def report(entry: dict[str, Any], state: str) -> dict[str, Any]:
+    """What an agent reports about an entry of a node object that it acts on."""
+    return {
+        "name": entry["name"],
+        "uid": entry["uid"],
+        "observedGeneration": entry["generation"],
+        "appliedGeneration": entry["generation"],
+        "state": state,
+        "reason": "Redirecting" if state == "Active" else state,
+        "message": f"{state} on eth0",
+        "interfaceCounts": {"native": 1, "generic": 0, "conflicted": 0, "failed": 0},
+        "traffic": {"redirectedPackets": 10, "passedPackets": 2, "droppedPackets": 1},
+    }

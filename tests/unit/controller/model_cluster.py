@@ -8,6 +8,7 @@ import itertools
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.unit.controller.documents import report
 from xdpredirect.cluster.api import Listing
 from xdpredirect.cluster.resource import (
     DAEMONSETS,
@@ -159,7 +160,7 @@ class ModelCluster:
         status = {
             "observedRevision": stored["spec"]["revision"],
             "redirects": [
-                _report(entry, (states or {}).get(entry["name"], "Active"))
+                report(entry, (states or {}).get(entry["name"], "Active"))
                 for entry in stored["spec"]["redirects"]
             ],
         }
@@ -242,17 +243,3 @@ def _keep_conditions(before: Document, after: Document) -> None:
     others = [item for item in before.get("conditions", []) if item["type"] not in named]
     if others:
         after["conditions"] = [*others, *after.get("conditions", [])]
-
-
-def _report(entry: Document, state: str) -> Document:
-    return {
-        "name": entry["name"],
-        "uid": entry["uid"],
-        "observedGeneration": entry["generation"],
-        "appliedGeneration": entry["generation"],
-        "state": state,
-        "reason": "Redirecting" if state == "Active" else state,
-        "message": f"{state} on eth0",
-        "interfaceCounts": {"native": 1, "generic": 0, "conflicted": 0, "failed": 0},
-        "traffic": {"redirectedPackets": 10, "passedPackets": 2, "droppedPackets": 1},
-    }
