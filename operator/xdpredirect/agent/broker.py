@@ -97,7 +97,7 @@ class Broker:
         elif grants:
             from xdpredirect.xsk.plugin_server import PluginServer  # noqa: PLC0415 - as below
 
-            self._plugin = PluginServer(self._directory, self._slots, grants)
+            self._plugin = PluginServer(self._directory, self._slots, grants, self._wake.set)
 
     def _update_native(self, grants: Collection[Grant]) -> None:
         if self._server is not None and not self._server.is_alive():

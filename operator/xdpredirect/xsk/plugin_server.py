@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 
 from xdpredirect.xsk.closing import Closing, Owner
@@ -30,16 +31,24 @@ log = logging.getLogger("xdpredirect.xsk")
 
 
 class PluginServer:
-    """Serves clients from a thread of its own until `close`. A grant is for one interface, and no
-    other is. Raises OSError when a socket cannot be made."""
+    """Serves clients from a thread of its own until `close`. There is one grant for an interface at
+    most. `ended` is called from the thread when a defect ends it. Raises OSError when a socket
+    cannot be made."""
 
-    def __init__(self, directory: Path, maps: WholeMaps, grants: Collection[Grant]) -> None:
-        self._place, self._maps = directory / PLACE, maps
+    def __init__(
+        self,
+        directory: Path,
+        maps: WholeMaps,
+        grants: Collection[Grant],
+        ended: Callable[[], None],
+    ) -> None:
+        self._place, self._maps, self._tell = directory / PLACE, maps, ended
         self._grants: dict[str, Grant] = {}
         self._listeners: dict[str, socket.socket] = {}
         self._connections: set[PluginConnection] = set()
         self._lock, self._closing = threading.Lock(), Closing()
         self._stopping = self._ended = False
+        self._hear_again = 0.0
         self._selector = selectors.DefaultSelector()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._watch(self._wake, self._woken)
@@ -86,7 +95,7 @@ class PluginServer:
     def _listen(self, name: str) -> None:
         made = listen(self._place / name / SOCKET, MOST_CONNECTIONS)
         self._listeners[name] = made
-        self._watch(made.fileno(), lambda: self._accept(made, name))
+        self._watch(made.fileno(), partial(self._accept, made, name))
 
     def _stop_listening(self, name: str) -> None:
         listener = self._listeners.pop(name)
@@ -108,6 +117,8 @@ class PluginServer:
                     self._pass_time()
         finally:
             self._ended = True
+            if not self._stopping:
+                self._tell()
 
     def _watch(self, descriptor: int, call: Callable[[], None]) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, call)
@@ -120,9 +131,7 @@ class PluginServer:
         try:
             accepted, _ = listener.accept()
         except OSError as error:
-            log.error("cannot accept a connection: %s", error)
-            # Not again and again: the others would wait for it.
-            time.sleep(_DEAF_SECONDS)
+            self._be_deaf(str(error))
             return
         accepted.setblocking(False)
         try:
@@ -142,6 +151,19 @@ class PluginServer:
         self._connections.add(connection)
         self._watch(accepted.fileno(), lambda: self._serve(connection))
         self._watch(pidfd, lambda: self._end(connection))
+
+    def _be_deaf(self, why: str) -> None:
+        log.error("cannot accept a connection: %s", why)
+        for listener in self._listeners.values():
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(listener)
+        self._hear_again = time.monotonic() + _DEAF_SECONDS
+
+    def _hear(self) -> None:
+        self._hear_again = 0.0
+        for name, listener in self._listeners.items():
+            if listener.fileno() not in self._selector.get_map():
+                self._watch(listener.fileno(), partial(self._accept, listener, name))
 
     def _is_too_many(self, owner: Owner) -> bool:
         of_owner = sum(connection.owner == owner for connection in self._connections)
@@ -166,13 +188,17 @@ class PluginServer:
         connection.drop()
 
     def _time_left(self) -> float | None:
-        """Seconds until somebody will have been silent for too long."""
+        """Seconds until something is to be done without an event."""
         with self._lock:
             times = [connection.deadline() for connection in self._connections]
+            if self._hear_again:
+                times.append(self._hear_again)
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _pass_time(self) -> None:
         now = time.monotonic()
+        if self._hear_again and now >= self._hear_again:
+            self._hear()
         for connection in tuple(self._connections):
             if connection.over or now >= connection.deadline():
                 self._end(connection)
