@@ -224,7 +224,7 @@ class MachineAgent:
             *check(wants, host),
             *self._preparer.findings(wants),
             *socket_findings(wanted, self._wanted.pods, desired, self._handed.problem),
-            *self._whole_pins.findings,
+            *self._whole_pins.findings(grants_of(desired, seen, self._wanted.pods)),
         ]
         if not self._monitor.there():
             found += unknown((o.name for o in wanted), seen, self._monitor.problem)
