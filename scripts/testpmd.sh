@@ -73,8 +73,8 @@ make_tree() {
 	done
 	find "$work/tree/usr/bin" -type f ! -name dpdk-testpmd -delete
 	rm -rf "$work/tree/usr/share"
-	# To be mounted on; `sockets` and `bpf` are the broker's and the agent's.
-	mkdir -p "$work/tree"/{bpf,dev,proc,sockets,sys,tmp}
+	# To be mounted on.
+	mkdir -p "$work/tree"/{dev,proc,run/xdpredirect/sockets,sys,tmp}
 	rm -rf "$tree"
 	mv "$work/tree" "$tree"
 }
