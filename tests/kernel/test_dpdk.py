@@ -4,10 +4,12 @@ It sends every frame back, so that the wire shows what it has received.
 """
 
 import json
+import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -19,7 +21,13 @@ from tests.kernel.handing import STATUS, Handing, frames
 from tests.kernel.lab import Lab
 from tests.kernel.lifecycle import until
 from tests.kernel.switch import INGRESS, udp
+from tests.kernel.test_actions_sockets import arrived
 from tests.kernel.testpmd import PAGE, of_page, testpmd
+from tests.kernel.xsk import XdpSocket
+from tests.unit.xsk.test_plugin_server import Client
+from xdpredirect.datapath.abi import U32
+from xdpredirect.kernel.maps import Map, map_spec
+from xdpredirect.xsk.uapi import AF_XDP, SO_BUSY_POLL, SO_PREFER_BUSY_POLL
 
 N, BURST, SECONDS = 1000, 50, 20.0
 CNI, PINNED = of_page("use_cni"), of_page("use_pinned_map")
@@ -28,6 +36,7 @@ NOBODY, ANOTHER = 65534, 1
 OBJECT = next(block.text for block in blocks(PAGE) if block.file == "dpdk.yaml")
 VXLAN = udp(4789)
 PRODUCT = [sys.executable, "-m", "xdpredirect"]
+POLLS = (SO_PREFER_BUSY_POLL, SO_BUSY_POLL)
 TWO_PORTS = ("--total-num-mbufs=8192", "--port-topology=loop")
 
 
@@ -135,6 +144,25 @@ def test_dpdk_asks_for_each_queue(lab: Lab, tmp_path: Path) -> None:
         come_back(handing, frames(N))
     said = (handing.dut.state_dir / "agent.log").read_text()
     assert said.count("map of in: handed to process") == 2
+
+
+def test_what_cndp_does_with_the_map_and_busy_polling(handing: Handing) -> None:
+    handing.want(plugin(user=0))
+    with serving(handing, user=0), closing(XdpSocket(handing.near)) as made:
+        made.bind()
+        with Client(handing.dut.state_dir / "sockets", INGRESS) as client:
+            assert client.say(b"/connect,pod-1") == b"/host_ok"
+            assert client.say(f"/xsk_map_fd,{INGRESS}".encode()) == b"/fd_ack"
+            answer = client.say(b"/config_busy_poll,20,64", made.fd)
+            assert client.say(b"/fin") == b"/fin_ack"
+            slots = Map(client.received[0], map_spec(client.received[0]))
+            slots.put(U32.pack(0), U32.pack(made.fd))
+        with socket.socket(AF_XDP, socket.SOCK_RAW, 0, fileno=os.dup(made.fd)) as xsk:
+            polls = [xsk.getsockopt(socket.SOL_SOCKET, option) for option in POLLS]
+        assert (answer, polls) == (b"/config_busy_poll_ack", [1, 20])
+        sent = frames(BURST)
+        handing.far.send(sent)
+        assert arrived(made, BURST) == sent
 
 
 def test_dpdk_receives_while_agents_come_and_go(handing: Handing) -> None:

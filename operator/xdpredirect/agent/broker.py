@@ -95,8 +95,11 @@ class Broker:
             if not grants:
                 self._stop_plugin()
         elif grants:
-            from xdpredirect.xsk.plugin_server import PluginServer  # noqa: PLC0415 - as below
+            from xdpredirect.xsk import sockets  # noqa: PLC0415 - as below
+            from xdpredirect.xsk.plugin_server import PluginServer  # noqa: PLC0415
 
+            # It makes none here. But in a cluster an agent that cannot is one that nobody reaches.
+            sockets.probe()
             self._plugin = PluginServer(self._directory, self._slots, grants, self._wake.set)
 
     def _update_native(self, grants: Collection[Grant]) -> None:
