@@ -2,7 +2,9 @@
 garbage."""
 
 import random
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from xdpredirect.xsk import device_plugin
 from xdpredirect.xsk.device_plugin import (
     MOST_MESSAGES,
     MOST_REFUSALS,
+    REQUEST_OCTETS,
     Ask,
     BusyPoll,
     Connect,
@@ -19,7 +22,8 @@ from xdpredirect.xsk.device_plugin import (
     receive,
     settle,
 )
-from xdpredirect.xsk.protocol import HangUp, Log, Received, Send
+from xdpredirect.xsk.plugin_server import MOST_CONNECTIONS, MOST_OF_PEER
+from xdpredirect.xsk.protocol import HELLO_SECONDS, IDLE_SECONDS, HangUp, Log, Received, Send
 
 NEW = Talk("eth0")
 GREETED = Talk("eth0", greeted=True)
@@ -141,6 +145,26 @@ def test_anything_else_is_no_request_and_too_much_of_it_the_end(data: bytes) -> 
 
 def test_patience() -> None:
     assert (patience(NEW), patience(GREETED)) == (5.0, 30.0)
+
+
+def test_the_page_says_so() -> None:
+    text = (Path(__file__).parents[3] / "docs/dpdk.md").read_text()
+    limits = [
+        f"| until `/connect`, between two records | {HELLO_SECONDS:g} s, {IDLE_SECONDS:g} s |",
+        f"| records, refusals of a connection | {MOST_MESSAGES}, {MOST_REFUSALS} |",
+        f"| connections of a user, of all | {MOST_OF_PEER}, {MOST_CONNECTIONS} |",
+        f"{REQUEST_OCTETS} octets at most",
+    ]
+    assert not [line for line in limits if line not in text]
+    rows = re.findall(r"^\| `(/[^`]+)`.*?\|.*?\| (.*?) \|", text, re.MULTILINE)
+    values = {"NAME": "a", "DEVICE": "eth0", "MICROSECONDS": "20", "BUDGET": "64"}
+    for request, answers in rows:
+        record = re.sub("[A-Z_]{4,}", lambda word: values[word[0]], request).encode()
+        talk = NEW if record.startswith(b"/connect") else GREETED
+        (first, *_) = said(talk, [Received(record, descriptors=b"busy" in record)])
+        assert first is not None
+        assert answers.startswith(f"`{first.decode()}`"), request
+    assert len(rows) == 5
 
 
 WHOLE = (b"/connect,a", b"/version", MAP, b"/config_busy_poll,20,64", b"/fin")

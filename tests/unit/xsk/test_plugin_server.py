@@ -4,9 +4,10 @@ client that the protocol is for, are in tests/kernel/test_dpdk.py."""
 import array
 import errno
 import os
+import resource
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +89,14 @@ class Client:
 def descriptors() -> int:
     """How many this process has."""
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    """Until it holds."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_the_map_comes_with_its_answer_as_often_as_one_asks(
@@ -217,8 +226,23 @@ def test_a_hundred_conversations_leave_no_descriptor(tmp_path: Path, server: Plu
     before = descriptors()
     for _ in range(100):
         talk()
-    deadline = time.monotonic() + SECONDS
     # The last of them are being closed, in threads.
-    while descriptors() > before:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait(lambda: descriptors() <= before)
+
+
+def test_where_it_cannot_accept_it_listens_again_later(
+    tmp_path: Path, server: PluginServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    lowest_free = os.dup(made.fileno())
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+    try:
+        made.connect(str(tmp_path / PLACE / "eth0" / SOCKET))
+        wait(lambda: "cannot accept a connection" in caplog.text)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        made.close()
+    with Client(tmp_path) as client:
+        assert client.say(b"/connect,a") == b"/host_ok"
