@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Prints a directory with Debian 13's dpdk-testpmd and the libraries that it needs, for `chroot`:
-# 17 MB are downloaded into ~/.cache/xdp-redirect-operator the first time, 65 MB unpacked. Nothing
-# is installed on the machine itself. Called by tests/kernel/testpmd.py.
+# 17 MB of packages and 15 MB of lists are downloaded the first time (10 s), 49 MB are kept in
+# ~/.cache/xdp-redirect-operator. Nothing is installed on the machine itself. Called by
+# tests/kernel/testpmd.py.
 set -euo pipefail
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-redirect-operator
