@@ -48,15 +48,19 @@ class Handing:
         new.write_text(text)
         new.rename(self.files / "o.yaml")
 
-    def agent(self, *before: str) -> AbstractContextManager[subprocess.Popen[str]]:
-        """Until the end of the block, run by the command `before`. Resync is out of the way.
+    def agent(
+        self, *before: str, files: Path | None = None
+    ) -> AbstractContextManager[subprocess.Popen[str]]:
+        """Until the end of the block, run by the command `before`. Resync is out of the way. It
+        follows what was wanted here, or the directory `files`.
 
         What it says goes into a file: a pipe that nobody reads is full after some hundred clients,
         and stops it.
         """
         log = shlex.quote(str(self.dut.state_dir / "agent.log"))
         to_log = ["sh", "-c", f'exec "$@" >>{log} 2>&1', "sh"]
-        return self.dut.running([*to_log, *before, *AGENT, "--files", str(self.files)])
+        follows = ["--files", str(files or self.files)]
+        return self.dut.running([*to_log, *before, *AGENT, *follows])
 
     def receiver(self, *words: str) -> AbstractContextManager[subprocess.Popen[str]]:
         """`xdpredirect receive in` as nobody, without capabilities."""

@@ -18,6 +18,7 @@ from xdpredirect.xsk.grants import Grant
 from xdpredirect.xsk.holding import Holding
 
 if TYPE_CHECKING:
+    from xdpredirect.xsk.plugin_server import PluginServer
     from xdpredirect.xsk.server import Server
 
 MEMORY = Path("sockets.json")
@@ -36,6 +37,7 @@ class Broker:
         self._directory, self._memory = settings.sockets_dir, settings.state_dir / MEMORY
         self._slots = SocketSlots(Pins(settings.bpffs))
         self._server: Server | None = None
+        self._plugin: PluginServer | None = None
         self._ended: tuple[Holding, ...] = ()
         self._wake = Wake()
         self.problem = ""
@@ -45,6 +47,7 @@ class Broker:
 
     def __exit__(self, *_: object) -> None:
         self._stop()
+        self._stop_plugin()
         self._wake.__exit__()
 
     def fileno(self) -> int:
@@ -77,6 +80,29 @@ class Broker:
         return by_object(self._server.report()) if self._server else {}
 
     def _update(self, grants: Collection[Grant]) -> None:
+        # Both, also when the first cannot.
+        try:
+            self._update_native([grant for grant in grants if not grant.whole_map])
+        finally:
+            self._update_plugin([grant for grant in grants if grant.whole_map])
+
+    def _update_plugin(self, grants: Collection[Grant]) -> None:
+        if self._plugin is not None and not self._plugin.is_alive():
+            log.error("the server of the device plugin's protocol has ended by a defect")
+            self._stop_plugin()
+        if self._plugin is not None:
+            self._plugin.update(grants)
+            if not grants:
+                self._stop_plugin()
+        elif grants:
+            from xdpredirect.xsk import sockets  # noqa: PLC0415 - as below
+            from xdpredirect.xsk.plugin_server import PluginServer  # noqa: PLC0415
+
+            # It makes none here. But in a cluster an agent that cannot is one that nobody reaches.
+            sockets.probe()
+            self._plugin = PluginServer(self._directory, self._slots, grants, self._wake.set)
+
+    def _update_native(self, grants: Collection[Grant]) -> None:
         if self._server is not None and not self._server.is_alive():
             log.error("the broker of AF_XDP sockets has ended by a defect; a new one takes over")
             self._stop()
@@ -92,6 +118,11 @@ class Broker:
             self._server = Server(
                 self._directory, self._slots, self._memory, grants, self._wake.set
             )
+
+    def _stop_plugin(self) -> None:
+        if self._plugin is not None:
+            self._plugin.close()
+            self._plugin = None
 
     def _stop(self) -> None:
         if self._server is not None:

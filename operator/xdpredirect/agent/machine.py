@@ -28,12 +28,12 @@ from xdpredirect.agent.preparer import Preparer
 from xdpredirect.agent.readiness import own_fault
 from xdpredirect.agent.renames import plan_renames, waits_for_return
 from xdpredirect.agent.report import Finding, Report
+from xdpredirect.agent.socket_findings import socket_findings
 from xdpredirect.agent.socket_grants import grants_of
-from xdpredirect.agent.socket_pods import pod_findings
-from xdpredirect.agent.socket_report import not_handed_out
 from xdpredirect.agent.store import Key, Store, Wanted, key_of
 from xdpredirect.agent.summary import Found, summarise
 from xdpredirect.agent.usages import usages
+from xdpredirect.agent.whole_pins import WholePins
 from xdpredirect.api.load import Objects
 from xdpredirect.data import data_dir
 from xdpredirect.datapath.source import sources_digest
@@ -77,13 +77,13 @@ class MachineAgent:
         )
         self.store = Store(settings.state_dir, settings.files)
         self._preparer = Preparer(settings.state_dir, self._pins)
+        self._whole_pins = WholePins(self._pins)
         self._carrier_changes: dict[int, int] = {}
         self._wanted = Wanted(objects=Objects())
 
     def observe_report(self) -> Report:
         """How things stand; changes nothing."""
-        host, seen, chosen, desired = self._look()
-        return self._report(host, seen, chosen, desired, {})
+        return self._report(*self._look(), {})
 
     def converge(self, dry_run: bool = False) -> Outcome:
         """Make the kernel as the objects want it."""
@@ -112,7 +112,9 @@ class MachineAgent:
             self._monitor.keep(meanings_of(desired, seen, host), seen, host, lost, self._names())
             if not desired.interfaces and not any(i.attached_to for i in seen.interfaces.values()):
                 self._monitor.remove()
-            self._handed.update(grants_of(desired, seen, self._wanted.pods))
+            grants = grants_of(desired, seen, self._wanted.pods)
+            self._handed.update(grants)
+            self._whole_pins.keep(grants)
             if not seen.interfaces and not seen.pass_programs:
                 release(self._pins)
         report = self._report(host, seen, chosen, desired, run.failures)
@@ -219,8 +221,8 @@ class MachineAgent:
             *desired.findings,
             *check(wants, host),
             *self._preparer.findings(wants),
-            *pod_findings(wanted, self._wanted.pods),
-            *not_handed_out(desired, self._handed.problem),
+            *socket_findings(wanted, self._wanted.pods, desired, self._handed.problem),
+            *self._whole_pins.findings(grants_of(desired, seen, self._wanted.pods)),
         ]
         if not self._monitor.there():
             found += unknown((o.name for o in wanted), seen, self._monitor.problem)

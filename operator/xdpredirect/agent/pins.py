@@ -3,6 +3,7 @@
 <bpffs>/owner                            which network namespace this directory serves
 <bpffs>/monitor/<digest>/...           drop monitor: links, and its maps losses, slots and overflow
 <bpffs>/pass/<ifindex>                   link of a pass program that `prepare` attached
+<bpffs>/plugin/<name>/xsks_map           map of protocol DevicePlugin, its user's
 <bpffs>/interfaces/<name>/link           attachment of the running program
 <bpffs>/interfaces/<name>/counters       per-CPU counters, kept across programs
 <bpffs>/interfaces/<name>/names          which rule counts in which slot
@@ -43,6 +44,15 @@ class Pins:
     def passes(self) -> Path:
         """Directory of pass program links."""
         return self.root / "pass"
+
+    @property
+    def plugin(self) -> Path:
+        """Directory of the maps that clients get whole."""
+        return self.root / "plugin"
+
+    def whole_map(self, name: str) -> Path:
+        """The map of one interface, by the name that DPDK gives it."""
+        return self.plugin / escape(name) / "xsks_map"
 
     @property
     def monitor(self) -> Path:

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from xdpredirect.agent.desired import Desired, DesiredInterface
 from xdpredirect.agent.observed import Observed, ObservedInterface
 from xdpredirect.agent.socket_pods import Pods
+from xdpredirect.agent.socket_whole import queues_of, refused_maps
 from xdpredirect.api.action import SocketAccess, Sockets
-from xdpredirect.api.node_pods import NodePods, granted, refused
-from xdpredirect.datapath.sockets import sockets_map
+from xdpredirect.api.clients import SocketProtocol
+from xdpredirect.api.node_pods import NodePods, granted
+from xdpredirect.api.node_pods import refused as in_host_network
+from xdpredirect.datapath.sockets import map_of
 from xdpredirect.xsk.grants import CopyMode, Grant
 
 
@@ -34,25 +37,28 @@ def _maps(there: ObservedInterface) -> frozenset[str]:
 
 
 def _grants(item: DesiredInterface, maps: frozenset[str], pods: Pods) -> Iterator[Grant]:
+    refused = refused_maps(item)
     for placed in item.wanted.objects:
         told = pods.get(placed.name, NodePods())
         for rule in placed.rules:
             action, name = rule.rule.action, rule.rule.name
-            slot = item.layout.slots[placed.name, name]
-            if not isinstance(action, Sockets) or sockets_map(slot) not in maps:
+            its_map = map_of(rule, item.layout.slots[placed.name, name])
+            if not isinstance(action, Sockets) or its_map not in maps:
+                continue
+            whole = action.protocol is SocketProtocol.DEVICE_PLUGIN
+            if whole and (placed.name, name) in refused:
                 continue
             yield Grant(
                 redirect=placed.name,
                 rule=name,
                 interface=item.wanted.link.name,
                 ifindex=item.wanted.link.ifindex,
-                queues=frozenset(
-                    q for first, last in action.queues for q in range(first, last + 1)
-                ),
+                queues=queues_of(action),
                 users=rule.users,
                 transmit=action.access is SocketAccess.RECEIVE_TRANSMIT,
                 copy_mode=CopyMode(action.copy_mode.value),
                 # The rule that runs decides, and it may be an earlier one without such clients.
                 pods=granted(told, name) if action.pods else frozenset(),
-                host_pods=refused(told, name) if action.pods else frozenset(),
+                host_pods=in_host_network(told, name) if action.pods else frozenset(),
+                whole_map=its_map if whole else "",
             )

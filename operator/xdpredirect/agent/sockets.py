@@ -4,6 +4,7 @@ Used by the broker, in any process that may write the agent's bpffs. The map of 
 anew each time: its pins move from generation to generation, the map itself stays.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -43,9 +44,19 @@ class SocketSlots:
         except FileNotFoundError:
             return
 
+    def whole(self, grant: Grant) -> int:
+        """A descriptor of the map itself, to be closed by the caller, for a client that may have
+        it. Raises OSError."""
+        with _as_os_error(), self._opened(grant, grant.whole_map) as opened:
+            return os.dup(opened.fd)
+
     @contextmanager
     def _map(self, grant: Grant) -> Iterator[Map]:
-        name = sockets_map(self._slot(grant))
+        with self._opened(grant, sockets_map(self._slot(grant))) as opened:
+            yield opened
+
+    @contextmanager
+    def _opened(self, grant: Grant, name: str) -> Iterator[Map]:
         for attempt in range(_ATTEMPTS):
             try:
                 opened = self._open(grant.interface, name)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from xdpredirect.api.clients import PodClients
+from xdpredirect.api.clients import PodClients, SocketProtocol
 from xdpredirect.api.match import Prefix, Range
 
 
@@ -220,6 +220,7 @@ class Sockets:
     pods: tuple[PodClients, ...] = ()
     access: SocketAccess = SocketAccess.RECEIVE
     copy_mode: CopyMode = CopyMode.AUTO
+    protocol: SocketProtocol = SocketProtocol.NATIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,14 @@ class ClientType(StrEnum):
     USERS = "Users"
 
 
+class SocketProtocol(StrEnum):
+    """How a client gets an AF_XDP socket: from the agent, or by making one and putting it into the
+    map, as it is used to from the AF_XDP device plugin."""
+
+    NATIVE = "Native"
+    DEVICE_PLUGIN = "DevicePlugin"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodClients:
     """Pods of one namespace, by their labels."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from xdpredirect.api import action as a
+from xdpredirect.api.clients import SocketProtocol
 from xdpredirect.api.decode_clients import decode_clients
 from xdpredirect.api.decode_match import mac, name_of, ranges
 from xdpredirect.api.fields import Fields, Parse, distinct, each, integer, one_of, problem, text
@@ -169,7 +170,7 @@ def _then(value: object, path: str) -> a.Then:
 
 
 def _sockets(value: object, path: str) -> a.Action:
-    f = Fields(value, path, ("queues", "clients", "access", "copyMode"))
+    f = Fields(value, path, ("queues", "clients", "protocol", "access", "copyMode"))
     clients = f.required("clients", decode_clients)
     return a.Sockets(
         queues=f.required("queues", ranges),
@@ -177,6 +178,7 @@ def _sockets(value: object, path: str) -> a.Action:
         pods=clients.pods,
         access=f.choice("access", a.SocketAccess, a.SocketAccess.RECEIVE),
         copy_mode=f.choice("copyMode", a.CopyMode, a.CopyMode.AUTO),
+        protocol=f.choice("protocol", SocketProtocol, SocketProtocol.NATIVE),
     )
 
 

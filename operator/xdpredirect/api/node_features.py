@@ -8,7 +8,7 @@ version does not know has a name too, and a newer agent may know it.
 from collections.abc import Iterable, Iterator, Mapping
 
 from xdpredirect.api.action import KeyBy, SpreadBy
-from xdpredirect.api.clients import ClientType
+from xdpredirect.api.clients import ClientType, SocketProtocol
 from xdpredirect.api.decode import SPEC_FIELDS
 from xdpredirect.api.decode_action import READERS
 from xdpredirect.api.decode_match import MATCH_FIELDS
@@ -26,6 +26,7 @@ FEATURES: frozenset[str] = frozenset(
         *(f"key/{word.value}" for word in KeyBy),
         *(f"spread/{word.value}" for word in SpreadBy),
         *(f"client/{word.value}" for word in ClientType),
+        *(f"protocol/{word.value}" for word in SocketProtocol),
     }
 )
 """What this version knows."""
@@ -63,7 +64,9 @@ def _features(spec: Mapping[str, object]) -> Iterator[str]:
             if member in action:
                 chosen = _object(action[member]).get("spreadBy", SpreadBy.FLOW.value)
                 yield from _words("spread", chosen)
-        for client in _objects(_object(action.get("sockets")).get("clients")):
+        sockets = _object(action.get("sockets"))
+        yield from _words("protocol", sockets.get("protocol"))
+        for client in _objects(sockets.get("clients")):
             yield from _words("client", client.get("type"))
 
 

@@ -74,7 +74,7 @@ def render_action(builder: Builder, owner: str, placed: PlacedRule, slot: int) -
         case CPUTable():
             lines, words = cpu_table(builder, rule, placed, slot, miss)
         case Sockets():
-            lines, words = sockets(builder, placed.rule.action, slot, miss)
+            lines, words = sockets(builder, placed, placed.rule.action, slot, miss)
         case Route(table=table):
             lines, words = route(builder, table, slot, miss)
         case _:

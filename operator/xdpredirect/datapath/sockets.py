@@ -6,9 +6,11 @@ its queue is taken away gets nothing more.
 """
 
 from xdpredirect.api.action import Sockets
+from xdpredirect.api.clients import SocketProtocol
 from xdpredirect.datapath.builder import MAP_NUMBER_BASE, SOCKETS_NUMBER, Builder
 from xdpredirect.datapath.mapspec import MapSpec, MapType
 from xdpredirect.datapath.pieces import MapWanted
+from xdpredirect.datapath.wanted import PlacedRule
 
 QUEUES = 1024
 """Slots of an XSKMAP, more than any queue that a rule can name, so that it never has to grow: a
@@ -21,10 +23,25 @@ def sockets_map(slot: int) -> str:
     return f"sockets{slot}"
 
 
-def sockets(builder: Builder, action: Sockets, slot: int, miss: str) -> tuple[list[str], list[str]]:
+def map_of(placed: PlacedRule, slot: int) -> str:
+    """Name of the XSKMAP of a rule of any protocol.
+
+    A client of protocol DevicePlugin holds the map itself, and nobody can take it back. So it lasts
+    only as long as the rule is for this user: for another there is another, and what the last one
+    writes into its own leads nowhere.
+    """
+    action = placed.rule.action
+    if not isinstance(action, Sockets) or action.protocol is SocketProtocol.NATIVE:
+        return sockets_map(slot)
+    return "_".join([f"plugin{slot}", *map(str, sorted(placed.users))])
+
+
+def sockets(
+    builder: Builder, placed: PlacedRule, action: Sockets, slot: int, miss: str
+) -> tuple[list[str], list[str]]:
     """Lines of a Sockets action, and its queues in words."""
     builder.make_room(builder.sockets, "Sockets rules", "put their matches into fewer rules")
-    spec = MapSpec(sockets_map(slot), MapType.XSKMAP, 4, 4, QUEUES)
+    spec = MapSpec(map_of(placed, slot), MapType.XSKMAP, 4, 4, QUEUES)
     number, name = SOCKETS_NUMBER + builder.sockets, f"MAP_SOCKETS{builder.sockets}"
     builder.sockets += 1
     builder.place(spec.name)

@@ -59,7 +59,7 @@ class Connection:
     def read(self) -> None:
         """Take one record and answer it."""
         try:
-            received, descriptors = _receive(self.socket)
+            received, descriptors = take_record(self.socket)
         except BlockingIOError:
             return
         except OSError:
@@ -197,7 +197,7 @@ def hang_up(connection: socket.socket, owner: Owner, closing: Closing) -> None:
     closing.close(owner, connection.detach())
 
 
-def _receive(connection: socket.socket) -> tuple[Received, list[int]]:
+def take_record(connection: socket.socket) -> tuple[Received, list[int]]:
     """A record, and its descriptors as a list for the caller to close.
 
     One that breaks the rules stays in the socket: what is not taken of it the kernel would close,

@@ -25,6 +25,8 @@ class Grant:
 
     `redirect` and `rule` are the names of object and rule. With `transmit` a socket may also send.
     `host_pods` are named as well, and refused, because they live in the network of the host.
+    With `whole_map` the client gets the XSKMAP of this name itself, by the protocol of the device
+    plugin, and no socket.
     """
 
     redirect: str
@@ -37,6 +39,7 @@ class Grant:
     copy_mode: CopyMode
     pods: frozenset[str] = frozenset()
     host_pods: frozenset[str] = frozenset()
+    whole_map: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,14 @@ class Slots(Protocol):
 
     def remove(self, grant: Grant, queue: int) -> None:
         """Empty the slot; nothing happens when it is empty."""
+        ...
+
+
+class WholeMaps(Protocol):
+    """The XSKMAPs of rules whose client gets the map itself."""
+
+    def whole(self, grant: Grant) -> int:
+        """A descriptor of it, to be closed by the caller. Raises OSError."""
         ...
 
 

@@ -159,6 +159,15 @@ def can_transmit(fd: int) -> bool:
         return _has_ring(xsk, uapi.PAGE_TX)
 
 
+def busy_poll(fd: int, microseconds: int, budget: int) -> None:
+    """Have a socket poll its device so long, for so many frames at once. Raises OSError: EPERM
+    without CAP_NET_ADMIN."""
+    with _borrowed(fd) as xsk:
+        xsk.setsockopt(socket.SOL_SOCKET, uapi.SO_PREFER_BUSY_POLL, 1)
+        xsk.setsockopt(socket.SOL_SOCKET, uapi.SO_BUSY_POLL, microseconds)
+        xsk.setsockopt(socket.SOL_SOCKET, uapi.SO_BUSY_POLL_BUDGET, budget)
+
+
 def _netns(of: socket.socket) -> bytes:
     """The kernel's number of the network namespace that a socket was made in."""
     return of.getsockopt(socket.SOL_SOCKET, uapi.SO_NETNS_COOKIE, 8)

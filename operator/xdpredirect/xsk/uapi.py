@@ -30,6 +30,7 @@ DESCRIPTOR_OCTETS, FRAME_ADDRESS_OCTETS = 16, 8
 """An entry of the rx and tx rings, and one of the fill and completion rings."""
 
 SO_TYPE, SO_DOMAIN, SO_COOKIE, SO_NETNS_COOKIE, SO_PEERPIDFD = 3, 39, 57, 71, 77
+SO_BUSY_POLL, SO_PREFER_BUSY_POLL, SO_BUSY_POLL_BUDGET = 46, 69, 70
 """Of SOL_SOCKET; the standard library names the first alone."""
 
 

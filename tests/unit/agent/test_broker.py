@@ -1,9 +1,11 @@
 """The broker as a part of the agent: there when there is something to hand out, and again when it
 has ended by a defect. Slots and sockets are not touched; tests/kernel/test_sockets_*.py do that."""
 
+import os
 import select
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from xdpredirect.settings import Settings
 from xdpredirect.xsk import sockets
 from xdpredirect.xsk.grants import CopyMode, Grant
 from xdpredirect.xsk.messages import NAME
+from xdpredirect.xsk.plugin_server import PLACE, SOCKET, PluginServer
 from xdpredirect.xsk.server import Server
 from xdpredirect.xsk.session import Session
 
@@ -21,6 +24,7 @@ GRANT = Grant(
     transmit=False,
     copy_mode=CopyMode.AUTO,
 )
+WHOLE = replace(GRANT, users=frozenset({os.getuid()}), whole_map="plugin8_0")
 SECONDS = 20
 
 
@@ -107,3 +111,55 @@ def test_a_defect_ends_in_another_broker(
             assert has_news(broker)
     broker.update([GRANT])
     Session(directory, "test").close()
+
+
+def greeting(directory: Path) -> bytes:
+    """What a client of the device plugin's protocol is answered."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+        client.settimeout(SECONDS)
+        client.connect(str(directory / PLACE / "eth0" / SOCKET))
+        client.send(b"/connect,test")
+        return client.recv(128)
+
+
+def test_both_protocols_come_and_go_by_themselves(broker: Broker, directory: Path) -> None:
+    broker.update([GRANT, WHOLE])
+    Session(directory, "test").close()
+    assert greeting(directory) == b"/host_ok"
+    broker.update([WHOLE])
+    assert not (directory / NAME).exists()
+    assert greeting(directory) == b"/host_ok"
+    broker.update([GRANT])
+    assert not (directory / PLACE / "eth0").exists()
+    Session(directory, "test").close()
+
+
+def test_what_stands_in_the_way_of_one_protocol_is_not_in_that_of_the_other(
+    broker: Broker, directory: Path
+) -> None:
+    directory.mkdir()
+    (directory / PLACE).write_text("in the way")
+    broker.update([GRANT, WHOLE])
+    assert PLACE in broker.problem
+    Session(directory, "test").close()
+    (directory / PLACE).unlink()
+    broker.update([GRANT, WHOLE])
+    assert broker.problem == ""
+    assert greeting(directory) == b"/host_ok"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_defect_of_the_other_protocol_ends_in_another_server(
+    broker: Broker, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: PluginServer) -> None:
+        raise RuntimeError("by this test")
+
+    broker.update([WHOLE])
+    with monkeypatch.context() as broken:
+        broken.setattr(PluginServer, "_pass_time", fail)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.connect(str(directory / PLACE / "eth0" / SOCKET))
+            assert has_news(broker)
+    broker.update([WHOLE])
+    assert greeting(directory) == b"/host_ok"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.api.changes import example
 from xdpredirect.api import action as a
-from xdpredirect.api.clients import PodClients
+from xdpredirect.api.clients import PodClients, SocketProtocol
 from xdpredirect.api.decode import decode_address_set, decode_redirect
 from xdpredirect.api.labels import LabelSelector
 from xdpredirect.api.match import Fragments, IcmpType, Match, Prefix, Range
@@ -124,6 +124,23 @@ def test_match(fields: dict[str, Any], parsed: Match) -> None:
                 users=("0",),
                 access=a.SocketAccess.RECEIVE_TRANSMIT,
                 copy_mode=a.CopyMode.ZERO_COPY,
+            ),
+        ),
+        (
+            {
+                "type": "Sockets",
+                "sockets": {
+                    "queues": "0",
+                    "clients": [{"type": "Users", "users": ["0"]}],
+                    "protocol": "DevicePlugin",
+                    "access": "ReceiveTransmit",
+                },
+            },
+            a.Sockets(
+                queues=(Range(0, 0),),
+                users=("0",),
+                access=a.SocketAccess.RECEIVE_TRANSMIT,
+                protocol=SocketProtocol.DEVICE_PLUGIN,
             ),
         ),
         ({"type": "Route"}, a.Route()),

@@ -36,6 +36,7 @@ def found(*path: str) -> dict[str, Any]:
         ("key", found("action", "deviceTable", "keyBy")["enum"]),
         ("key", found("action", "cpuTable", "keyBy")["enum"]),
         ("client", found("action", "sockets", "clients", "[]", "type")["enum"]),
+        ("protocol", found("action", "sockets", "protocol")["enum"]),
         ("spread", found("action", "cpus", "spreadBy")["enum"]),
         ("spread", found("action", "deviceGroup", "spreadBy")["enum"]),
     ],
@@ -62,6 +63,8 @@ def test_the_sample_with_every_field_needs_every_field() -> None:
     needed = features_of(EVERY_FIELD["spec"])
     assert needed <= FEATURES
     assert {name for name in FEATURES if name.startswith(("match/", "spec/"))} <= needed
+    # An agent that does not know it would hand out sockets in the other way.
+    assert "protocol/DevicePlugin" in needed
 
 
 @pytest.mark.parametrize("chunk", range(2))

@@ -101,6 +101,7 @@ ENUMS: dict[tuple[str, ...], set[str]] = {
     ("avoid", "[]"): set(action.Avoid),
     ("clients", "[]", "type"): set(clients.ClientType),
     ("access",): set(action.SocketAccess),
+    ("sockets", "protocol"): set(clients.SocketProtocol),
     ("copyMode",): set(action.CopyMode),
     ("vlan", "operation"): set(action.VlanOperation),
     ("tcpFlags", "set", "[]"): set(numbers.TCP_FLAGS),

@@ -42,7 +42,7 @@ def test_an_exit_that_trying_again_cannot_mend_is_final() -> None:
 def test_only_the_capabilities_that_are_needed() -> None:
     assert set(settings()["CapabilityBoundingSet"].split()) == {
         *("CAP_BPF", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_PERFMON"),
-        *("CAP_SETUID", "CAP_SETGID"),
+        *("CAP_CHOWN", "CAP_SETUID", "CAP_SETGID"),
     }
     assert settings()["NoNewPrivileges"] == "yes"
 
