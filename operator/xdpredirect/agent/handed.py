@@ -11,6 +11,7 @@ from xdpredirect.agent.lock import LOCK_FILE, holder
 from xdpredirect.agent.report import Report, SocketReport
 from xdpredirect.agent.socket_report import NOT_HANDED_OUT
 from xdpredirect.agent.store import Store
+from xdpredirect.dra.devices import Device
 from xdpredirect.settings import Settings
 from xdpredirect.xsk.grants import Grant
 from xdpredirect.xsk.holding import Holding
@@ -27,8 +28,8 @@ class Handed(Protocol):
         """Why nobody can take a socket; empty when somebody can."""
         ...
 
-    def update(self, grants: Collection[Grant]) -> None:
-        """These are the grants from now on."""
+    def update(self, grants: Collection[Grant], devices: Collection[Device]) -> None:
+        """These are the grants from now on, and the queues that pods may claim."""
         ...
 
     def counts(self) -> tuple[Holding, ...]:
@@ -55,7 +56,7 @@ class ByAgent:
         found = (f for item in report.objects for f in item.findings if f.reason == NOT_HANDED_OUT)
         return next((f.message.partition(": ")[2] for f in found), "")
 
-    def update(self, grants: Collection[Grant]) -> None:
+    def update(self, grants: Collection[Grant], devices: Collection[Device]) -> None:
         """Somebody else's business."""
 
     def counts(self) -> tuple[Holding, ...]:

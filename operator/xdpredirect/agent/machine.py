@@ -29,6 +29,7 @@ from xdpredirect.agent.preparer import Preparer
 from xdpredirect.agent.readiness import own_fault
 from xdpredirect.agent.renames import plan_renames, waits_for_return
 from xdpredirect.agent.report import Finding, Report
+from xdpredirect.agent.socket_devices import devices_of
 from xdpredirect.agent.socket_grants import grants_of
 from xdpredirect.agent.socket_pods import pod_findings
 from xdpredirect.agent.socket_report import not_handed_out
@@ -113,7 +114,8 @@ class MachineAgent:
             self._monitor.keep(meanings_of(desired, seen, host), seen, host, self._names())
             if not desired.interfaces and not any(i.attached_to for i in seen.interfaces.values()):
                 self._monitor.remove()
-            self._handed.update(grants_of(desired, seen, self._wanted.pods))
+            grants = grants_of(desired, seen, self._wanted.pods)
+            self._handed.update(grants, devices_of(desired, seen))
             if not seen.interfaces and not seen.pass_programs:
                 release(self._pins)
         report = self._report(host, seen, chosen, desired, run.failures)

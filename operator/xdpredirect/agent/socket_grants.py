@@ -1,6 +1,6 @@
 """Who may take which sockets, out of what is wanted and what runs. Pure.
 
-Called by `agent.machine`.
+Called by `agent.machine` and `agent.socket_devices`.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from xdpredirect.agent.socket_pods import Pods
 from xdpredirect.api.action import SocketAccess, Sockets
 from xdpredirect.api.node_pods import NodePods, granted, refused
 from xdpredirect.datapath.sockets import sockets_map
+from xdpredirect.datapath.wanted import PlacedObject, PlacedRule
 from xdpredirect.xsk.grants import CopyMode, Grant
 
 
@@ -18,13 +19,24 @@ def grants_of(desired: Desired, seen: Observed, pods: Pods | None) -> tuple[Gran
     """One grant for each rule of each interface whose running program has a map for it. That may be
     an earlier program, where the wanted one could not be put in its place: whoever is still
     wanted there keeps the sockets, and nobody else does. `pods` are those of the node."""
-    return tuple(
-        grant
-        for name, item in sorted(desired.interfaces.items())
-        if (there := seen.interfaces.get(name)) is not None
-        and there.attached_to == item.wanted.link.ifindex
-        for grant in _grants(item, _maps(there), pods or {})
-    )
+    found = handing_rules(desired, seen)
+    return tuple(grant for rule in found for grant in _grants(*rule, pods or {}))
+
+
+def handing_rules(
+    desired: Desired, seen: Observed
+) -> Iterator[tuple[DesiredInterface, PlacedObject, PlacedRule]]:
+    """The rules that hand out sockets now, with their interface and object."""
+    for name, item in sorted(desired.interfaces.items()):
+        there = seen.interfaces.get(name)
+        if there is None or there.attached_to != item.wanted.link.ifindex:
+            continue
+        maps = _maps(there)
+        for placed in item.wanted.objects:
+            for rule in placed.rules:
+                slot = item.layout.slots[placed.name, rule.rule.name]
+                if isinstance(rule.rule.action, Sockets) and sockets_map(slot) in maps:
+                    yield item, placed, rule
 
 
 def _maps(there: ObservedInterface) -> frozenset[str]:
@@ -33,26 +45,21 @@ def _maps(there: ObservedInterface) -> frozenset[str]:
     return frozenset(name for generation in running for name in generation.maps)
 
 
-def _grants(item: DesiredInterface, maps: frozenset[str], pods: Pods) -> Iterator[Grant]:
-    for placed in item.wanted.objects:
-        told = pods.get(placed.name, NodePods())
-        for rule in placed.rules:
-            action, name = rule.rule.action, rule.rule.name
-            slot = item.layout.slots[placed.name, name]
-            if not isinstance(action, Sockets) or sockets_map(slot) not in maps:
-                continue
-            yield Grant(
-                redirect=placed.name,
-                rule=name,
-                interface=item.wanted.link.name,
-                ifindex=item.wanted.link.ifindex,
-                queues=frozenset(
-                    q for first, last in action.queues for q in range(first, last + 1)
-                ),
-                users=rule.users,
-                transmit=action.access is SocketAccess.RECEIVE_TRANSMIT,
-                copy_mode=CopyMode(action.copy_mode.value),
-                # The rule that runs decides, and it may be an earlier one without such clients.
-                pods=granted(told, name) if action.pods else frozenset(),
-                host_pods=refused(told, name) if action.pods else frozenset(),
-            )
+def _grants(
+    item: DesiredInterface, placed: PlacedObject, rule: PlacedRule, pods: Pods
+) -> Iterator[Grant]:
+    action, name, told = rule.rule.action, rule.rule.name, pods.get(placed.name, NodePods())
+    if isinstance(action, Sockets):
+        yield Grant(
+            redirect=placed.name,
+            rule=name,
+            interface=item.wanted.link.name,
+            ifindex=item.wanted.link.ifindex,
+            queues=frozenset(q for first, last in action.queues for q in range(first, last + 1)),
+            users=rule.users,
+            transmit=action.access is SocketAccess.RECEIVE_TRANSMIT,
+            copy_mode=CopyMode(action.copy_mode.value),
+            # The rule that runs decides, and it may be an earlier one without such clients.
+            pods=granted(told, name) if action.pods else frozenset(),
+            host_pods=refused(told, name) if action.pods else frozenset(),
+        )
