@@ -109,6 +109,8 @@ def test_a_broker_that_cannot_listen_stops_nothing_else(handing: Handing) -> Non
 def test_an_agent_without_the_capability_says_so_and_redirects(handing: Handing) -> None:
     handing.want(sockets("0", on_miss="Pass"))
     with handing.agent("setpriv", "--bounding-set=-net_raw"):
+        # Until there is an agent, its directory is nobody's, and status shows no object of it.
+        until(lambda: bool(handing.dut.pins()), "the datapath")
         until(lambda: "lacks CAP_NET_RAW" in not_handed_out(handing), "the finding")
         assert not handing.socket.exists()
         with handing.near.counter() as stack:
