@@ -76,7 +76,11 @@ class Connected(Client):
         super().__init__()
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(SECONDS)
-        self.socket.connect(str(path))
+        try:
+            self.socket.connect(str(path))
+        except OSError:
+            self.socket.close()
+            raise
 
     def until(self, *streams: int) -> list[Reply]:
         """Replies to these, which all have come; EOFError when the other side hangs up before."""
