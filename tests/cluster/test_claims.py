@@ -9,6 +9,7 @@ from subprocess import Popen
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.cluster.cluster import ROOT, Cluster
 from tests.cluster.fleet import Fleet, redirect
@@ -26,43 +27,24 @@ N = 500
 NODE = "node-a"
 RESOURCE = "/apis/resource.k8s.io/v1"
 CLAIMS = f"{RESOURCE}/namespaces/{SPACE}/resourceclaims"
-TEMPLATE = {
-    "apiVersion": "resource.k8s.io/v1",
-    "kind": "ResourceClaimTemplate",
-    "metadata": {"name": "queue", "namespace": SPACE},
-    "spec": {
-        "spec": {
-            "devices": {
-                "requests": [{"name": "queue", "exactly": {"deviceClassName": "xdpredirect.io"}}]
-            }
-        }
-    },
-}
+_, TEMPLATE, POD = yaml.safe_load_all((ROOT / "examples/pods/claimant.yaml").read_text())
 
 
 def restricted(claims: bool) -> dict[str, Any]:
-    """As the Pod Security level restricted wants a pod: no hostPath, for example."""
-    container: dict[str, Any] = {
-        "name": "client",
-        "image": "registry.example/client:1",
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
-    spec: dict[str, Any] = {
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [container],
-    }
-    if claims:
-        container["resources"] = {"claims": [{"name": "queue"}]}
-        spec["resourceClaims"] = [{"name": "queue", "resourceClaimTemplateName": "queue"}]
+    """The spec of the example, or one that lacks nothing but the claim."""
+    spec: dict[str, Any] = json.loads(json.dumps(POD["spec"]))
+    if not claims:
+        del spec["resourceClaims"], spec["containers"][0]["resources"]["claims"]
     return spec
 
 
 @pytest.fixture
 def pods(installed: Cluster) -> Iterator[Pods]:
     made = Pods(installed)
+    template = {**TEMPLATE, "metadata": {"name": "queue", "namespace": SPACE}}
     installed.kubectl("label", "namespace", SPACE, "pod-security.kubernetes.io/enforce=restricted")
     installed.kubectl("apply", "--server-side", "-k", str(ROOT / "config/claims"))
-    installed.kubectl("apply", "-f", "-", input=json.dumps(TEMPLATE))
+    installed.kubectl("apply", "-f", "-", input=json.dumps(template))
     yield made
     made.close()
     installed.kubectl("delete", "-k", str(ROOT / "config/claims"))
