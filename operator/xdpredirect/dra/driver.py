@@ -20,9 +20,9 @@ from xdpredirect.dra.store import ClaimStore
 from xdpredirect.errors import ApiError
 from xdpredirect.xsk.grants import Grant
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 20.0
 """So long a claim waits for the operator to name its pod. kubelet allows 45 s, and asks again
-after some ten where it was refused."""
+after a minute or so where it was refused."""
 log = logging.getLogger("xdpredirect.dra")
 
 

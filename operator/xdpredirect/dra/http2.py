@@ -69,7 +69,7 @@ class Conversation:
 
     def answer(self, stream: int, message: bytes) -> None:
         """The answer to a call. Nothing happens when its caller has given up."""
-        if (found := self._streams.get(stream)) is None:
+        if self.over or (found := self._streams.get(stream)) is None:
             return
         self._http.send_headers(stream, [(":status", "200"), _CONTENT])
         found.unsent = _PREFIX.pack(0, len(message)) + message
@@ -77,7 +77,7 @@ class Conversation:
 
     def refuse(self, stream: int, status: int, words: str) -> None:
         """An error instead of an answer."""
-        if self._streams.pop(stream, None) is None:
+        if self.over or self._streams.pop(stream, None) is None:
             return
         headers = [(":status", "200"), _CONTENT, *_status(status, words)]
         self._http.send_headers(stream, headers, end_stream=True)

@@ -18,7 +18,7 @@ from xdpredirect.errors import InvalidInput
 
 Method = Callable[[bytes], bytes]
 """What a call brings, and its answer. Raises InvalidInput for what cannot be read."""
-_AT_ONCE, _CONNECTIONS = 8, 16
+_AT_ONCE, _CONNECTIONS = 32, 16
 _OCTETS = 65536
 log = logging.getLogger("xdpredirect.dra")
 
@@ -30,7 +30,7 @@ class Server:
     def __init__(self, path: Path, methods: Mapping[str, Method]) -> None:
         self._path, self._methods = path, methods
         self._lock = threading.Lock()
-        self._connections: set[socket.socket] = set()
+        self._connections: dict[socket.socket, threading.Thread] = {}
         self._listener = _listen(path)
         self._calls = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="dra-call")
         self._thread = threading.Thread(target=self._accept, name="dra-server", daemon=True)
@@ -56,9 +56,12 @@ class Server:
         self._thread.join()
         self._listener.close()
         with self._lock:
+            threads = (*self._connections.values(),)
             for connection in self._connections:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join()
         self._calls.shutdown()
 
     def _accept(self) -> None:
@@ -67,26 +70,26 @@ class Server:
                 connection, _ = self._listener.accept()
             except OSError:
                 return  # By `close`; who made this looks after `is_alive`.
+            served = _Connection(connection, self._calls, self._methods)
+            thread = threading.Thread(
+                target=self._serve, args=(served,), name="dra-connection", daemon=True
+            )
             with self._lock:
                 full = len(self._connections) >= _CONNECTIONS
                 if not full:
-                    self._connections.add(connection)
+                    self._connections[connection] = thread
+                    thread.start()
             if full:
                 log.warning("refused a connection: there are %d", _CONNECTIONS)
                 connection.close()
-                continue
-            served = _Connection(connection, self._calls, self._methods)
-            threading.Thread(
-                target=self._serve, args=(served,), name="dra-connection", daemon=True
-            ).start()
 
     def _serve(self, served: "_Connection") -> None:
         try:
             served.serve()
         finally:
             with self._lock:
-                self._connections.discard(served.socket)
-            served.socket.close()
+                self._connections.pop(served.socket, None)
+                served.socket.close()
 
 
 class _Connection:

@@ -88,6 +88,18 @@ def test_who_gave_up_gets_no_answer(client: Client, server: Conversation) -> Non
     assert server.take() == b""
 
 
+def test_who_has_left_gets_no_answer(client: Client, server: Conversation) -> None:
+    client.call(PING, b"x")
+    (call,) = server.receive(client.http.data_to_send())
+    client.http.close_connection()
+    server.receive(client.http.data_to_send())
+    server.take()
+    server.answer(call.stream, b"late")
+    server.refuse(call.stream, INVALID, "late")
+    assert server.take() == b""
+    assert server.over
+
+
 def test_what_is_not_http_2_ends_the_conversation(server: Conversation) -> None:
     assert server.receive(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 4) == ()
     assert server.over

@@ -108,7 +108,14 @@ def test_the_end_hangs_up_and_leaves_nothing(path: Path) -> None:
         client.ask("/echo", b"z")
     client.close()
     assert not path.exists()
-    for thread in threading.enumerate():
-        if thread.name.startswith("dra-"):
-            thread.join(SECONDS)
     assert threading.active_count() == before
+
+
+def test_there_are_not_any_number_of_connections(server: Server, path: Path) -> None:
+    clients = [Connected(path) for _ in range(16)]
+    assert [client.ask("/echo", b"x").message for client in clients] == [b"x"] * 16
+    refused = Connected(path)
+    with pytest.raises((EOFError, OSError)):
+        refused.ask("/echo", b"x")
+    for client in (*clients, refused):
+        client.close()
