@@ -80,7 +80,12 @@ THEFTS = {
     "an object of somebody": ("DELETE", f"{REDIRECTS}/edge"),
     "an object more": ("POST", REDIRECTS),
     "secrets": ("GET", "/api/v1/secrets"),
-    "pods": ("GET", f"/api/v1/namespaces/{SYSTEM}/pods"),
+    # It lists them, for clients of type Pods, and that is all.
+    "a pod": ("GET", f"/api/v1/namespaces/{SYSTEM}/pods/a"),
+    "its log": ("GET", f"/api/v1/namespaces/{SYSTEM}/pods/a/log"),
+    "a new pod": ("POST", f"/api/v1/namespaces/{SYSTEM}/pods"),
+    "a changed pod": ("PATCH", f"/api/v1/namespaces/{SYSTEM}/pods/a"),
+    "one pod less": ("DELETE", f"/api/v1/namespaces/{SYSTEM}/pods/a"),
     "a node's status": ("PATCH", "/api/v1/nodes/a/status"),
     "a node removed": ("DELETE", "/api/v1/nodes/a"),
     "the schemas": ("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"),
