@@ -19,6 +19,7 @@ COPIED = {
     "crds": ROOT / "crds",
     "rbac": ROOT / "config/rbac",
     "admission": ROOT / "config/admission",
+    "claims": ROOT / "config/claims",
 }
 NO_OBJECTS = "kustomization.yaml"
 README = CHART / "README.md"

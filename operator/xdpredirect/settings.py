@@ -5,13 +5,13 @@ given a `Settings`.
 """
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from xdpredirect.errors import InvalidInput
+from xdpredirect.option_values import address, labels, metrics, node_name, one_of, path, seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,12 @@ class Settings:
 
     sockets_dir: Path = Path("/run/xdpredirect/sockets")
     """Directory of the socket at which the agent hands out AF_XDP sockets."""
+
+    plugins_dir: Path | None = None
+    """Where kubelet looks for plugins: the agent serves ResourceClaims there. None: it does not."""
+
+    cdi_dir: Path = Path("/var/run/cdi")
+    """Where the container runtime reads what claims add to containers."""
 
     log: str = "text"
     """Log format: `text` or `json`, one line a record, to standard error."""
@@ -122,6 +128,8 @@ OPTIONS = (
         "/run/xdpredirect/sockets",
         "where AF_XDP sockets are handed out",
     ),
+    Option("plugins_dir", "--plugins-dir", "DIR", "none", "kubelet's: pods may claim queues"),
+    Option("cdi_dir", "--cdi-dir", "DIR", "/var/run/cdi", "the container runtime's, for claims"),
     Option("log", "--log", "text|json", "text", "format of the log on standard error"),
 )
 
@@ -148,6 +156,8 @@ def read(given: Mapping[str, str], environ: Mapping[str, str] | None = None) -> 
         raise InvalidInput(tuple(problems))
     if values.get("node") and "files" in values:
         raise InvalidInput(("--node and --files: give one of them, where the objects come from",))
+    if values.get("plugins_dir") and not values.get("node"):
+        raise InvalidInput(("--plugins-dir: needs --node, whose pods may claim queues",))
     state_dir = values.get("state_dir", Settings().state_dir)
     assert isinstance(state_dir, Path)
     values.setdefault("files", state_dir / ("node" if values.get("node") else "objects"))
@@ -170,78 +180,23 @@ def this_pod(environ: Mapping[str, str] | None = None) -> str:
     return source.get("POD_NAME", "")
 
 
-def labels(text: str) -> tuple[tuple[str, str], ...]:
-    """`k=v,k2=v2` as sorted pairs; ValueError says which part is not one."""
-    found: dict[str, str] = {}
-    for part in filter(None, (item.strip() for item in text.split(","))):
-        key, equals, value = part.partition("=")
-        if not equals or not key:
-            raise ValueError(f"{part!r} is not a label; write key=value, separated by commas")
-        if found.setdefault(key, value) != value:
-            raise ValueError(f"label {key!r} is given twice, as {found[key]!r} and {value!r}")
-    return tuple(sorted(found.items()))
-
-
-def _path(text: str) -> Path:
-    path = Path(text)
-    if not path.is_absolute():
-        path = Path.cwd() / path
-    return Path(os.path.normpath(path))
-
-
-def _node_name(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", text):
-        raise ValueError(f"{text!r} is no name of a node; write it as `kubectl get nodes` does")
-    return text
-
-
-def _address(text: str) -> str:
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"{text!r} is no address; write such as :8080 or 127.0.0.1:8080")
-    return f"{host}:{port}"
-
-
-def _metrics(text: str) -> str:
-    """A port alone is for this machine: the agent is on the host's network, where an address that
-    nobody gave would mean all of them."""
-    return _address(f"127.0.0.1:{text}" if text.isdigit() else text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a number; write seconds, such as 30") from None
-    if not 0.1 <= value <= 86400:
-        raise ValueError(f"{text} is out of range; write 0.1 to 86400 seconds")
-    return value
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"{text!r} is unknown; write {' or '.join(choices)}")
-        return text
-
-    return parse
-
-
 _PARSERS: dict[str, Callable[[str], object]] = {
-    "bpffs": _path,
-    "state_dir": _path,
-    "files": _path,
+    "bpffs": path,
+    "state_dir": path,
+    "files": path,
     "compiler_python": str,
     "node_labels": labels,
-    "attach": _one_of("link", "netlink"),
-    "node": _node_name,
-    "kubeconfig": _path,
-    "namespace": _node_name,
-    "probes": _address,
-    "silence_seconds": _seconds,
-    "agents": _path,
-    "resync_seconds": _seconds,
-    "metrics": _metrics,
-    "sockets_dir": _path,
-    "log": _one_of("text", "json"),
+    "attach": one_of("link", "netlink"),
+    "node": node_name,
+    "kubeconfig": path,
+    "namespace": node_name,
+    "probes": address,
+    "silence_seconds": seconds,
+    "agents": path,
+    "resync_seconds": seconds,
+    "metrics": metrics,
+    "sockets_dir": path,
+    "plugins_dir": path,
+    "cdi_dir": path,
+    "log": one_of("text", "json"),
 }

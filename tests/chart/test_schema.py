@@ -9,6 +9,8 @@ from tests.chart.test_metrics import MONITORS
 
 # The chart's kubeVersion to the one that the tests' control plane is of.
 KUBERNETES = ("1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
+# Of values that say which Kubernetes they need.
+SINCE = {"DeviceClass": "1.34"}
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +31,13 @@ def test_every_set_is_valid(every_set: dict[str, list[Document]], version: str) 
     for objects in every_set.values():
         for document in objects:
             # Most objects are the same in most sets.
-            if document not in seen:
+            if document not in seen and version >= SINCE.get(document["kind"], version):
                 seen.append(document)
                 kubernetes_validate.validate(document, version, strict=True)
     assert {document["kind"] for document in seen} >= {
         *("CustomResourceDefinition", "ClusterRole", "ValidatingAdmissionPolicy", "Deployment"),
         *("DaemonSet", "PodDisruptionBudget", "NetworkPolicy", "Job", "Pod", "ConfigMap"),
-        "Service",
+        *("Service", *(kind for kind, since in SINCE.items() if version >= since)),
     }
 
 

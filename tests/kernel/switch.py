@@ -26,6 +26,7 @@ from xdpredirect.agent.machine import MachineAgent
 from xdpredirect.agent.outcome import Outcome
 from xdpredirect.agent.report import InterfaceReport, RuleCounters
 from xdpredirect.api.load import load_text
+from xdpredirect.dra.devices import Device
 from xdpredirect.host import XdpMode
 from xdpredirect.settings import Settings
 from xdpredirect.xsk.grants import Grant
@@ -41,7 +42,7 @@ class Granted(ByAgent):
 
     grants: tuple[Grant, ...] = ()
 
-    def update(self, grants: Collection[Grant]) -> None:
+    def update(self, grants: Collection[Grant], _devices: Collection[Device]) -> None:
         self.grants = tuple(grants)
 
 

@@ -43,6 +43,7 @@ updateStrategy:
 {{- $_ := set $given "imagePullSecrets" .Values.imagePullSecrets -}}
 {{- if $agent.metrics.enabled }}{{ $_ := set $given "metricsPort" (int $agent.metrics.port) }}{{ end -}}
 {{- if $agent.sockets.enabled }}{{ $_ := set $given "sockets" true }}{{ end -}}
+{{- if $agent.sockets.claims }}{{ $_ := set $given "claims" true }}{{ end -}}
 {{ toYaml $given }}
 {{- end }}
 

@@ -4,7 +4,7 @@ Made by `agent.loop`; `agent.machine` tells it after every pass who may take wha
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -13,11 +13,13 @@ from xdpredirect.agent.report import SocketReport
 from xdpredirect.agent.socket_report import by_object
 from xdpredirect.agent.sockets import SocketSlots
 from xdpredirect.agent.wake import Wake
+from xdpredirect.dra.devices import Device
 from xdpredirect.settings import Settings
 from xdpredirect.xsk.grants import Grant
 from xdpredirect.xsk.holding import Holding
 
 if TYPE_CHECKING:
+    from xdpredirect.agent.claims import Claims
     from xdpredirect.xsk.plugin_server import PluginServer
     from xdpredirect.xsk.server import Server
 
@@ -40,12 +42,15 @@ class Broker:
         self._plugin: PluginServer | None = None
         self._ended: tuple[Holding, ...] = ()
         self._wake = Wake()
+        self._claims = _claims(settings, self._wake.set)
         self.problem = ""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._claims is not None:
+            self._claims.close()
         self._stop()
         self._stop_plugin()
         self._wake.__exit__()
@@ -58,8 +63,15 @@ class Broker:
         """Take the news; whether there was any."""
         return self._wake.drain()
 
-    def update(self, grants: Collection[Grant]) -> None:
-        """These are the grants from now on: what they do not allow has ended on return."""
+    def ended(self) -> str:
+        """Which threads have ended that nobody starts again, by name."""
+        return self._claims.ended() if self._claims is not None else ""
+
+    def update(self, grants: Collection[Grant], devices: Collection[Device] = ()) -> None:
+        """These are the grants from now on: what they, or claims of `devices`, do not allow has
+        ended on return."""
+        if self._claims is not None:
+            grants = self._claims.narrow(grants, devices)
         try:
             self._update(grants)
         except OSError as error:
@@ -129,3 +141,11 @@ class Broker:
             self._ended = self._server.counts()
             self._server.close()
             self._server = None
+
+
+def _claims(settings: Settings, changed: Callable[[], None]) -> "Claims | None":
+    if settings.plugins_dir is None:
+        return None
+    from xdpredirect.agent.claims import Claims  # noqa: PLC0415 - HTTP/2; most need it not
+
+    return Claims(settings, settings.plugins_dir, changed)

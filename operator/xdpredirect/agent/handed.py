@@ -11,6 +11,7 @@ from xdpredirect.agent.lock import LOCK_FILE, holder
 from xdpredirect.agent.report import Report, SocketReport
 from xdpredirect.agent.socket_report import problem_in
 from xdpredirect.agent.store import Store
+from xdpredirect.dra.devices import Device
 from xdpredirect.settings import Settings
 from xdpredirect.xsk.grants import Grant
 from xdpredirect.xsk.holding import Holding
@@ -27,8 +28,8 @@ class Handed(Protocol):
         """Why nobody can take a socket; empty when somebody can."""
         ...
 
-    def update(self, grants: Collection[Grant]) -> None:
-        """These are the grants from now on."""
+    def update(self, grants: Collection[Grant], devices: Collection[Device]) -> None:
+        """These are the grants from now on, and the queues that pods may claim."""
         ...
 
     def counts(self) -> tuple[Holding, ...]:
@@ -52,7 +53,7 @@ class ByAgent:
         report = self._report()
         return _NO_AGENT if report is None else problem_in(report)
 
-    def update(self, grants: Collection[Grant]) -> None:
+    def update(self, grants: Collection[Grant], devices: Collection[Device]) -> None:
         """Somebody else's business."""
 
     def counts(self) -> tuple[Holding, ...]:

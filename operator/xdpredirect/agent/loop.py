@@ -119,7 +119,7 @@ def _follow(settings: Settings, source: Source) -> int:
             waiting.register(descriptor, selectors.EVENT_READ)
         while True:
             _pass(agent, settings, source, passes)
-            if ended := source.ended():
+            if ended := source.ended() or broker.ended():
                 # Deaf or mute it would look healthy for ever; who keeps the agent starts it anew.
                 log.critical("%s has ended by a defect, see above; so does the agent", ended)
                 return 1

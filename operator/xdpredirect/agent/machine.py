@@ -28,6 +28,7 @@ from xdpredirect.agent.preparer import Preparer
 from xdpredirect.agent.readiness import own_fault
 from xdpredirect.agent.renames import plan_renames, waits_for_return
 from xdpredirect.agent.report import Finding, Report
+from xdpredirect.agent.socket_devices import devices_of
 from xdpredirect.agent.socket_findings import socket_findings
 from xdpredirect.agent.socket_grants import grants_of
 from xdpredirect.agent.store import Key, Store, Wanted, key_of
@@ -113,7 +114,7 @@ class MachineAgent:
             if not desired.interfaces and not any(i.attached_to for i in seen.interfaces.values()):
                 self._monitor.remove()
             grants = grants_of(desired, seen, self._wanted.pods)
-            self._handed.update(grants)
+            self._handed.update(grants, devices_of(desired, seen))
             self._whole_pins.keep(grants)
             if not seen.interfaces and not seen.pass_programs:
                 release(self._pins)

@@ -1,6 +1,6 @@
 """Who may take which sockets, out of what is wanted and what runs. Pure.
 
-Called by `agent.machine`.
+Called by `agent.machine` and `agent.socket_devices`.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from xdpredirect.api.clients import SocketProtocol
 from xdpredirect.api.node_pods import NodePods, granted
 from xdpredirect.api.node_pods import refused as in_host_network
 from xdpredirect.datapath.sockets import map_of
+from xdpredirect.datapath.wanted import PlacedObject, PlacedRule
 from xdpredirect.xsk.grants import CopyMode, Grant
 
 
@@ -21,13 +22,25 @@ def grants_of(desired: Desired, seen: Observed, pods: Pods | None) -> tuple[Gran
     """One grant for each rule of each interface whose running program has a map for it. That may be
     an earlier program, where the wanted one could not be put in its place: whoever is still
     wanted there keeps the sockets, and nobody else does. `pods` are those of the node."""
-    return tuple(
-        grant
-        for name, item in sorted(desired.interfaces.items())
-        if (there := seen.interfaces.get(name)) is not None
-        and there.attached_to == item.wanted.link.ifindex
-        for grant in _grants(item, _maps(there), pods or {})
-    )
+    found = handing_rules(desired, seen)
+    return tuple(grant for rule in found for grant in _grants(*rule, pods or {}))
+
+
+def handing_rules(
+    desired: Desired, seen: Observed
+) -> Iterator[tuple[DesiredInterface, PlacedObject, PlacedRule]]:
+    """The rules that hand out sockets now, with their interface and object."""
+    for name, item in sorted(desired.interfaces.items()):
+        there = seen.interfaces.get(name)
+        if there is None or there.attached_to != item.wanted.link.ifindex:
+            continue
+        maps, refused = _maps(there), refused_maps(item)
+        for placed in item.wanted.objects:
+            for rule in placed.rules:
+                its_id = placed.name, rule.rule.name
+                running = map_of(rule, item.layout.slots[its_id]) in maps
+                if isinstance(rule.rule.action, Sockets) and running and its_id not in refused:
+                    yield item, placed, rule
 
 
 def _maps(there: ObservedInterface) -> frozenset[str]:
@@ -36,29 +49,23 @@ def _maps(there: ObservedInterface) -> frozenset[str]:
     return frozenset(name for generation in running for name in generation.maps)
 
 
-def _grants(item: DesiredInterface, maps: frozenset[str], pods: Pods) -> Iterator[Grant]:
-    refused = refused_maps(item)
-    for placed in item.wanted.objects:
-        told = pods.get(placed.name, NodePods())
-        for rule in placed.rules:
-            action, name = rule.rule.action, rule.rule.name
-            its_map = map_of(rule, item.layout.slots[placed.name, name])
-            if not isinstance(action, Sockets) or its_map not in maps:
-                continue
-            whole = action.protocol is SocketProtocol.DEVICE_PLUGIN
-            if whole and (placed.name, name) in refused:
-                continue
-            yield Grant(
-                redirect=placed.name,
-                rule=name,
-                interface=item.wanted.link.name,
-                ifindex=item.wanted.link.ifindex,
-                queues=queues_of(action),
-                users=rule.users,
-                transmit=action.access is SocketAccess.RECEIVE_TRANSMIT,
-                copy_mode=CopyMode(action.copy_mode.value),
-                # The rule that runs decides, and it may be an earlier one without such clients.
-                pods=granted(told, name) if action.pods else frozenset(),
-                host_pods=in_host_network(told, name) if action.pods else frozenset(),
-                whole_map=its_map if whole else "",
-            )
+def _grants(
+    item: DesiredInterface, placed: PlacedObject, rule: PlacedRule, pods: Pods
+) -> Iterator[Grant]:
+    action, name, told = rule.rule.action, rule.rule.name, pods.get(placed.name, NodePods())
+    if isinstance(action, Sockets):
+        whole = action.protocol is SocketProtocol.DEVICE_PLUGIN
+        yield Grant(
+            redirect=placed.name,
+            rule=name,
+            interface=item.wanted.link.name,
+            ifindex=item.wanted.link.ifindex,
+            queues=queues_of(action),
+            users=rule.users,
+            transmit=action.access is SocketAccess.RECEIVE_TRANSMIT,
+            copy_mode=CopyMode(action.copy_mode.value),
+            # The rule that runs decides, and it may be an earlier one without such clients.
+            pods=granted(told, name) if action.pods else frozenset(),
+            host_pods=in_host_network(told, name) if action.pods else frozenset(),
+            whole_map=map_of(rule, item.layout.slots[placed.name, name]) if whole else "",
+        )

@@ -14,7 +14,15 @@ from xdpredirect.settings import Settings
 
 @click.command(epilog=EXIT_CODES)
 @settings_options(
-    "files", "node", "kubeconfig", "resync_seconds", "metrics", "sockets_dir", *GENERAL
+    "files",
+    "node",
+    "kubeconfig",
+    "resync_seconds",
+    "metrics",
+    "sockets_dir",
+    "plugins_dir",
+    "cdi_dir",
+    *GENERAL,
 )
 @click.pass_obj
 def agent(runtime: Runtime, /, settings: Settings) -> int:
@@ -29,6 +37,7 @@ def agent(runtime: Runtime, /, settings: Settings) -> int:
     away, and when that object is gone, it keeps what it was told last, over reboots too.
 
     While there is a rule of type Sockets it hands out AF_XDP sockets, at a socket in --sockets-dir.
+    With --plugins-dir, kubelet's plugins_registry, pods of the node may claim their queues.
     """
     log_to_stderr(settings.log)
     with hold(settings.state_dir, settings.bpffs, settings.files):

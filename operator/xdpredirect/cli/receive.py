@@ -11,7 +11,7 @@ from xdpredirect.xsk.client import XskSocket, connect
 
 
 @click.command(epilog=EXIT_CODES)
-@click.argument("interface")
+@click.argument("interface", envvar="XDPREDIRECT_INTERFACE")
 @click.option(
     "--queue", type=click.IntRange(0, 9999), default=0, show_default=True, metavar="N",
     envvar="XDPREDIRECT_QUEUE", show_envvar=True, help="receive queue of the interface",
@@ -29,7 +29,8 @@ def receive(settings: Settings, interface: str, queue: int, count: int | None, q
     """Take the AF_XDP socket of a queue and print every frame: its octets, then their values.
 
     Needs an agent and a rule of type Sockets with the user who runs this among its clients, and no
-    privileges. Ends with Ctrl-C.
+    privileges. Ends with Ctrl-C. In a pod that has claimed a queue, interface and queue need not be
+    given.
     """
     with connect(settings.sockets_dir, interface, queue) as socket:
         bound = socket.bound

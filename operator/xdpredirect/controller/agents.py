@@ -29,6 +29,12 @@ _HOST_PATHS = {
 # Where pods find the socket of their node's agent: they mount the directory, since each agent makes
 # a new socket.
 _SOCKETS = {"sockets": ("/run/xdpredirect/sockets", "DirectoryOrCreate", False)}
+# Where kubelet finds plugins, and the container runtime what claims add to containers.
+_PLUGINS = "/var/lib/kubelet/plugins_registry"
+_CLAIMS = {
+    "plugins": (_PLUGINS, "Directory", False),
+    "cdi": ("/var/run/cdi", "DirectoryOrCreate", False),
+}
 _CAPABILITIES = ("BPF", "NET_ADMIN", "PERFMON")
 # AF_XDP sockets need the one, memory of several of them the other.
 _FOR_SOCKETS = ("NET_RAW", "IPC_LOCK")
@@ -49,6 +55,7 @@ _KINDS: dict[str, type] = {
     "env": list,
     "metricsPort": int,
     "sockets": bool,
+    "claims": bool,
 }
 _WORDS: dict[type, str] = {
     str: "a text",
@@ -63,7 +70,8 @@ _WORDS: dict[type, str] = {
 class Agents:
     """What the file says; each field as Kubernetes names and means it. An agent is wanted wherever
     an object is, so by default it tolerates everything and goes last. `metrics_port` 0: none.
-    `sockets`: it may hand out AF_XDP sockets, for which it needs more than for all the rest."""
+    `sockets`: it may hand out AF_XDP sockets, for which it needs more than for all the rest.
+    `claims`: pods may claim queues, in a cluster with resource.k8s.io/v1."""
 
     image: str
     image_pull_policy: str = "IfNotPresent"
@@ -86,6 +94,7 @@ class Agents:
     env: tuple[object, ...] = ()
     metrics_port: int = 0
     sockets: bool = False
+    claims: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +120,8 @@ def read_agents(value: object) -> Agents:
         problems.append("image: is missing; write the image that the agents' pods run")
     if not problems and not 0 <= value.get("metricsPort", 0) <= 65535:
         problems.append("metricsPort: is no port; write 1 to 65535, or 0 for no metrics")
+    if value.get("claims") and not value.get("sockets"):
+        problems.append("claims: are of sockets; write sockets: true, too")
     if problems:
         raise InvalidInput(tuple(problems))
     given = {_snake(name): _frozen(item) for name, item in value.items()}
@@ -152,7 +163,8 @@ def daemon_set(agents: Agents, namespace: str) -> Document:
 
 
 def _host_paths(agents: Agents) -> Mapping[str, tuple[str, str, bool]]:
-    return _HOST_PATHS | (_SOCKETS if agents.sockets else {})
+    claims = _CLAIMS if agents.claims else {}
+    return _HOST_PATHS | (_SOCKETS if agents.sockets else {}) | claims
 
 
 def _pod(agents: Agents) -> Document:
@@ -184,6 +196,7 @@ def _container(agents: Agents) -> Document:
     ]
     node_name = {"fieldRef": {"fieldPath": "spec.nodeName"}}
     args, env, ports = _metrics(agents.metrics_port)
+    args += ["--plugins-dir", _PLUGINS] if agents.claims else []
     return {
         "name": "agent",
         "image": agents.image,

@@ -12,16 +12,10 @@ from xdpredirect.settings import OPTIONS
 DOC = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
 
 
-def options() -> list[click.Option]:
+def parameters() -> list[click.Parameter]:
     context = click.Context(cli)
     commands = [cli.get_command(context, name) for name in COMMANDS]
-    return [
-        parameter
-        for command in commands
-        if command is not None
-        for parameter in command.params
-        if isinstance(parameter, click.Option)
-    ]
+    return [p for command in commands if command is not None for p in command.params]
 
 
 def test_every_command_has_a_section() -> None:
@@ -44,9 +38,10 @@ def test_every_setting_stands_with_its_variable_and_default() -> None:
 
 
 def test_every_option_and_variable_is_named_and_no_other() -> None:
-    for option in options():
-        assert any(spelling in DOC for spelling in option.opts), option.opts
-    known = {str(option.envvar) for option in options() if option.envvar}
+    for option in parameters():
+        if isinstance(option, click.Option):
+            assert any(spelling in DOC for spelling in option.opts), option.opts
+    known = {str(one.envvar) for one in parameters() if one.envvar}
     known |= {option.variable for option in OPTIONS}
     assert set(re.findall(r"`(XDPREDIRECT_\w+)`", DOC)) == known
 

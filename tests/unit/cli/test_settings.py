@@ -39,6 +39,8 @@ def test_every_setting_is_an_option_and_a_variable() -> None:
         "XDPREDIRECT_RESYNC_SECONDS",
         "XDPREDIRECT_METRICS",
         "XDPREDIRECT_SOCKETS_DIR",
+        "XDPREDIRECT_PLUGINS_DIR",
+        "XDPREDIRECT_CDI_DIR",
         "XDPREDIRECT_LOG",
     ]
 
@@ -158,3 +160,11 @@ def test_no_other_module_reads_the_environment() -> None:
         if "os.environ" in (text := path.read_text()) or "getenv" in text
     }
     assert readers == {"settings.py"}
+
+
+def test_claims_are_those_of_a_node() -> None:
+    with pytest.raises(InvalidInput, match="--plugins-dir: needs --node"):
+        read({"plugins_dir": "/var/lib/kubelet/plugins_registry"}, {})
+    given = read({"plugins_dir": "/var/lib/kubelet/plugins_registry", "node": "node-1"}, {})
+    assert given.plugins_dir == Path("/var/lib/kubelet/plugins_registry")
+    assert read({}, {}).plugins_dir is None

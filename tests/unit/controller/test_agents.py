@@ -210,6 +210,25 @@ def test_only_agents_that_hand_out_sockets_have_what_that_takes() -> None:
     assert volume["hostPath"] == {"path": directory, "type": "DirectoryOrCreate"}
 
 
+def test_only_agents_with_claims_have_the_directories_of_kubelet_and_runtime() -> None:
+    def parts(**given: Any) -> tuple[dict[str, str], dict[str, bool], list[str]]:
+        agents = read_agents({"image": "registry/agent:1", "sockets": True, **given})
+        made: Any = daemon_set(agents, "system")
+        pod = made["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        paths = {v["hostPath"]["path"]: v["hostPath"]["type"] for v in pod["volumes"][:-2]}
+        mounts = {m["mountPath"]: m["readOnly"] for m in container["volumeMounts"][:-2]}
+        return paths, mounts, container["args"]
+
+    kubelet, cdi = "/var/lib/kubelet/plugins_registry", str(Settings().cdi_dir)
+    paths, mounts, args = parts()
+    assert parts(claims=False) == (paths, mounts, args)
+    more, mounted, said = parts(claims=True)
+    assert more == paths | {kubelet: "Directory", cdi: "DirectoryOrCreate"}
+    assert mounted == mounts | {kubelet: False, cdi: False}
+    assert said == [*args, "--plugins-dir", kubelet]
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -222,6 +241,8 @@ def test_only_agents_that_hand_out_sockets_have_what_that_takes() -> None:
         ({"image": "i", "metricsPort": "9464"}, "metricsPort: must be a number"),
         ({"image": "i", "metricsPort": 65536}, "metricsPort: is no port"),
         ({"image": "i", "sockets": "yes"}, "sockets: must be true or false"),
+        ({"image": "i", "claims": True}, "claims: are of sockets"),
+        ({"image": "i", "claims": True, "sockets": False}, "claims: are of sockets"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name(value: object, words: str) -> None:
