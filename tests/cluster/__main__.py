@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.cluster.playground import Playground
 from tests.kernel.lab.sweep import sweep
 
-START_SECONDS, STOP_SECONDS = 180.0, 60.0
+START_SECONDS, STOP_SECONDS = 300.0, 180.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,11 +137,11 @@ class AgentScene:
             links = observe_host().links
         return next(link.xdp_prog_id for link in links if link.name == "in")
 
-    def leads_to(self, nic: str) -> bool:
-        """Whether a frame sent into `in` comes out of `nic`."""
+    def leads_to(self, nic: str, seconds: float = 0.2) -> bool:
+        """Whether a frame sent into `in` comes out of `nic` within that time."""
         with self.far[nic].counter(lambda frame: frame == FRAME) as arrived:
             self.far["in"].send([FRAME])
-            return bool(arrived.wait(1, timeout=0.2))
+            return bool(arrived.wait(1, timeout=seconds))
 
     def until(
         self, holds: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS

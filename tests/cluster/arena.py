@@ -21,7 +21,7 @@ from tests.cluster.front import Concerns, Front
 from tests.cluster.installed import SYSTEM
 from tests.cluster.kwok import Kwok
 from tests.cluster.nodes import Nodes
-from tests.cluster.operator_scene import LEASE
+from tests.cluster.operator_scene import LEASE, NEVER
 from tests.cluster.process import Process
 from tests.cluster.wire import GROUP
 from tests.kernel.lab import Lab
@@ -54,7 +54,8 @@ class Arena:
             stack.callback(self._remove_daemon_set)
             agents = self._directory / "agents.yaml"
             agents.write_text(yaml.safe_dump({"image": "registry.example/agent:1"}))
-            self.fleet = Fleet(nodes, lab, "node-a", "node-b", options=("--agents", str(agents)))
+            options = ("--agents", str(agents), "--silence-seconds", NEVER)
+            self.fleet = Fleet(nodes, lab, "node-a", "node-b", options=options)
             self.front.guard(self.fleet.operator.kubeconfig)
             for station in self.fleet.stations.values():
                 self.front.guard(station.node.kubeconfig)

@@ -24,7 +24,7 @@ from tests.kernel.lab import Lab
 ROOT = Path(__file__).parents[2]
 CRDS = ROOT / "crds"
 GROUP = "xdpredirect.io"
-COMMAND_SECONDS = 120.0
+COMMAND_SECONDS = 300.0
 
 
 class KubectlError(Exception):
@@ -110,7 +110,7 @@ class Cluster:
         """Applies every CRD of a directory and waits until it is served."""
         self.kubectl("apply", "--server-side", "-f", str(crds))
         self._kinds = tuple(f"{file.stem}.{GROUP}" for file in sorted(crds.glob("*.yaml")))
-        self._await_kinds()
+        self.await_kinds(*self._kinds)
 
     def create(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Creates objects of any kind; KubectlError names the first that was refused."""
@@ -137,7 +137,13 @@ class Cluster:
     def start_api_server(self) -> None:
         """Starts it again with the same state and waits until it is ready."""
         self.control_plane.start_api_server()
-        self._await_kinds()
+        self.await_kinds(*self._kinds)
+
+    def await_kinds(self, *names: str) -> None:
+        """Waits until kinds are served, as `plural.group`."""
+        # Established and ready are not enough: for a moment storage answers "(re)initializing".
+        for name in names:
+            until(partial(self._serves, name), f"{name} is served")
 
     def pids(self) -> frozenset[int]:
         """Of what belongs to the cluster itself, whoever restarted it last."""
@@ -150,11 +156,6 @@ class Cluster:
             companion.kill()
         self.control_plane.stop()
         self.lab.close()
-
-    def _await_kinds(self) -> None:
-        # Established and ready are not enough: for a moment storage answers "(re)initializing".
-        for kind in self._kinds:
-            until(partial(self._serves, kind), f"{kind} is served")
 
     def _serves(self, name: str) -> bool:
         return self.try_kubectl(["get", name]).returncode == 0

@@ -24,6 +24,7 @@ ETCD = "http://127.0.0.1:2379"
 ETCD_PEER = "http://127.0.0.1:2380"
 ISSUER = "https://kubernetes.default.svc"
 ATTEMPT_SECONDS = 5.0
+ETCD_SECONDS = 60.0
 AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -100,7 +101,7 @@ class ControlPlane:
 
     def _etcd(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
         with self.network.control.enter():
-            connection = http.client.HTTPConnection(urlsplit(ETCD).netloc, timeout=ATTEMPT_SECONDS)
+            connection = http.client.HTTPConnection(urlsplit(ETCD).netloc, timeout=ETCD_SECONDS)
             try:
                 connection.request("POST", f"/v3/kv/{method}", json.dumps(body))
                 response = connection.getresponse()

@@ -21,7 +21,7 @@ from tests.kernel.lab.wires import Wires, wire
 from tests.kernel.loaded import CACHE
 
 PLURAL = "xdpredirects"
-WAIT_SECONDS = 90
+WAIT_SECONDS = 180
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,11 @@ class Scene:
         made.process.start()
         return made
 
+    def revive(self, proxy: Proxy | None = None) -> None:
+        """What kubelet does for a leader that has lost its lease: another one, if none runs."""
+        if not any(replica.process.pid for replica in self.replicas):
+            self.start(proxy)
+
     def leader(self) -> str:
         """Who holds the lease; empty while nobody does."""
         answer = self.wire.request("GET", LEASE)
@@ -93,7 +98,7 @@ class Scene:
 
     def wait(self, name: str, condition: str = "Ready") -> None:
         """As scripts do; KubectlError when it does not become true."""
-        waited = ["--for", f"condition={condition}", "--timeout=60s"]
+        waited = ["--for", f"condition={condition}", "--timeout=180s"]
         self.cluster.kubectl("wait", f"xdpredirect/{name}", *waited)
 
     def until(
@@ -132,12 +137,11 @@ class Scene:
             self.wire.request("DELETE", LEASE)
 
     def _remove_objects(self) -> None:
-        if not any(replica.process.pid for replica in self.replicas):
-            self.start()
         for name in self._names:
             self.delete(name)
 
         def gone() -> bool:
+            self.revive()
             self.nodes.reply()
             return not any(self.exists(name) for name in self._names)
 

@@ -24,7 +24,10 @@ NODES = ("node-1", "node-2", "node-3")
 PATIENCE_SECONDS = 150.0
 DNS = udp(53)
 # What they print may lag behind what they look at.
-LOOKS = re.compile(r"kubectl (get|describe) |xdpredirect status|ip .*link show|journalctl")
+LOOKS = re.compile(
+    r"kubectl (get|describe|auth can-i) |--dry-run=server"
+    r"|xdpredirect status|ip .*link show|journalctl"
+)
 # What differs between two runs that do the same.
 VARIES = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "UID"),

@@ -62,11 +62,11 @@ def test_a_spec_that_cannot_be_followed_changes_nothing(scene: AgentScene) -> No
     assert scene.observed(written)
     assert (scene.entry()["appliedGeneration"], scene.entry()["state"]) == (1, "Active")
     assert scene.program() == program
-    assert scene.leads_to("p1")
+    assert scene.leads_to("p1", 10)
 
     scene.order({"edge": (3, spec_to("p2"))})
     scene.until(lambda: scene.condition()[1] == "Redirecting", "the next spec is followed")
-    assert scene.leads_to("p2")
+    assert scene.leads_to("p2", 10)
 
 
 def test_ready_is_an_agent_that_acts_on_what_is_wanted(scene: AgentScene) -> None:
@@ -93,7 +93,7 @@ def test_absence_detaches_nothing_and_a_new_object_is_followed(scene: AgentScene
     scene.remove()
     scene.node.agent.stop()
     scene.node.agent.start()
-    assert scene.leads_to("p1")
+    assert scene.leads_to("p1", 10)
     # Its successor counts from 1 again, and so do generations.
     written = scene.apply(
         {"revision": 1, "requiredFeatures": [], "addressSets": [],
@@ -102,7 +102,7 @@ def test_absence_detaches_nothing_and_a_new_object_is_followed(scene: AgentScene
     scene.until(lambda: scene.entry().get("uid") == "other", "the new object has a status")
     scene.until(lambda: scene.entry()["state"] == "Active", "the new object runs")
     assert scene.observed(written)
-    assert scene.leads_to("p2")
+    assert scene.leads_to("p2", 10)
 
 
 def test_address_sets_are_followed_while_they_are_needed(scene: AgentScene) -> None:
@@ -128,7 +128,7 @@ def test_address_sets_are_followed_while_they_are_needed(scene: AgentScene) -> N
         "the missing set is reported",
     )
     assert scene.entry()["state"] == "Active"
-    assert scene.leads_to("p1"), "its last content stays in use"
+    assert scene.leads_to("p1", 10), "its last content stays in use"
 
     # A second name: now the metadata of all sets pass by, and two sets are read.
     narrowed["rules"][0]["match"]["sourceAddressSets"].append({"name": "foreign"})
@@ -136,7 +136,7 @@ def test_address_sets_are_followed_while_they_are_needed(scene: AgentScene) -> N
     scene.order({"edge": (2, narrowed)})
     scene.until(lambda: scene.entry()["appliedGeneration"] == 2, "the second generation runs")
     scene.until(lambda: "degraded" not in scene.entry(), "both sets are there")
-    assert scene.leads_to("p1")
+    assert scene.leads_to("p1", 10)
 
     scene.put_set("own", "233.252.0.0/24")
     scene.until(lambda: not scene.leads_to("p1"), "a change of one of several is followed")

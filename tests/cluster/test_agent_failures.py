@@ -70,7 +70,7 @@ def test_the_api_server_dies_and_comes_back(scene: AgentScene) -> None:
     program = running(scene)
     scene.cluster.stop_api_server()
     try:
-        assert scene.leads_to("p1")
+        assert scene.leads_to("p1", 10)
         assert scene.program() == program
     finally:
         scene.cluster.start_api_server()
@@ -84,7 +84,7 @@ def test_an_agent_that_is_killed_and_started_without_an_api_server(scene: AgentS
     scene.cluster.stop_api_server()
     try:
         scene.node.agent.kill()
-        assert scene.leads_to("p1")
+        assert scene.leads_to("p1", 10)
         scene.node.agent.start()
         record = scene.node.host.state_dir / "status.json"
         before = record.stat().st_mtime_ns
@@ -92,7 +92,7 @@ def test_an_agent_that_is_killed_and_started_without_an_api_server(scene: AgentS
         scene.node.host.ip("link", "set", "p2", "up")
         scene.until(lambda: record.stat().st_mtime_ns != before, "a pass of the new agent")
         assert scene.program() == program
-        assert scene.leads_to("p1")
+        assert scene.leads_to("p1", 10)
 
         # And a reboot: everything that was pinned is gone, files are what there is.
         scene.node.agent.kill()
@@ -126,7 +126,7 @@ def test_a_cut_connection_loses_no_change(scene: AgentScene, proxy: Proxy) -> No
     proxy.cut()
     scene.order({"edge": (7, spec_to("p1"))})
     scene.order({"edge": (8, spec_to("p2")), "second": (1, spec_to("p1", priority=900))})
-    assert scene.leads_to("p2")
+    assert scene.leads_to("p2", 10)
     proxy.refuse(False)
     scene.until(lambda: scene.entry()["appliedGeneration"] == 8, "the last change is reported")
     scene.until(lambda: scene.entry("second") != {}, "with everything that came with it")
@@ -137,7 +137,9 @@ def test_a_connection_that_falls_silent_is_given_up(scene: AgentScene, proxy: Pr
     assert proxy.mute() >= 1
     scene.order({"edge": (2, spec_to("p2"))})
     scene.until(lambda: scene.leads_to("p2"), "the change is found", seconds=SILENCE_SECONDS)
-    scene.until(lambda: scene.entry()["appliedGeneration"] == 2, "and reported")
+    scene.until(
+        lambda: scene.entry()["appliedGeneration"] == 2, "and reported", seconds=SILENCE_SECONDS
+    )
     assert scene.program() == program
 
 

@@ -64,7 +64,7 @@ def test_what_is_removed_leaves_nothing_behind(tmp_path: Path) -> None:
         assert len(ours(another)) > 10
         for command, _ in block.commands():
             env = {**os.environ, **environment(another, tmp_path)}
-            subprocess.run(["sh", "-c", command], cwd=ROOT, env=env, check=True, timeout=120)
+            subprocess.run(["sh", "-c", command], cwd=ROOT, env=env, check=True, timeout=300)
         assert ours(another) == []
 
 

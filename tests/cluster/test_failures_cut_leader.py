@@ -24,7 +24,7 @@ Broken = Callable[[Operator], Iterator[None]]
 NODES = tuple(f"cut-{number:02}" for number in range(12))
 TCP_SECONDS = 180.0
 # Four writers, so that two thirds of the nodes are not told yet when the first are.
-SLOW_SECONDS = 1.0
+SLOW_SECONDS = 4.0
 
 
 @pytest.fixture

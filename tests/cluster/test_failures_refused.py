@@ -134,7 +134,8 @@ def test_a_token_that_is_no_longer_good(arena: Arena, tmp_path: Path) -> None:
         def refused(client: str) -> bool:
             # The API server remembers for some seconds that a token was good.
             arena.front.cut()
-            time.sleep(0.5)
+            # Long enough for one to connect again and to be answered.
+            time.sleep(2.0)
             return answered(arena, begun, client, HTTPStatus.UNAUTHORIZED)
 
         with arena.kubelet(arena.operator):

@@ -43,7 +43,7 @@ def test_nothing_is_green_before_it_was_seen(cluster: Cluster, wire: Wire) -> No
 def test_ready_is_what_kubectl_waits_for(cluster: Cluster, wire: Wire) -> None:
     assert applied(wire, f"{REDIRECTS}/edge", redirect(), PERSON).status == 201
     assert report(wire, "True").status == 200
-    waited = cluster.kubectl("wait", "xdpr/edge", "--for=condition=Ready", "--timeout=60s")
+    waited = cluster.kubectl("wait", "xdpr/edge", "--for=condition=Ready", "--timeout=180s")
     assert "condition met" in waited
     # A newer generation is not ready because an older one was.
     assert applied(wire, f"{REDIRECTS}/edge", redirect(priority=7), PERSON).status == 200

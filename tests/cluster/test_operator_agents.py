@@ -81,7 +81,9 @@ def test_another_image_rolls_out_and_a_change_of_objects_does_not(scene: Scene, 
     scene.replicas[0].process.stop()
     scene.start()
     scene.until(
-        lambda: set(running(scene).values()) == {"registry.example/agent:2"}, "all run the new one"
+        lambda: set(running(scene).values()) == {"registry.example/agent:2"},
+        "all run the new one",
+        seconds=400,  # One after the other, and each has to be ready for a while.
     )
 
 

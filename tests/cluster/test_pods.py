@@ -15,6 +15,9 @@ ZONE = "pods.example.com/zone"
 ROLE = "/apis/rbac.authorization.k8s.io/v1/clusterroles/xdp-redirect-operator"
 
 
+AS_OPERATOR = "--as=system:serviceaccount:xdp-redirect-system:xdp-redirect-operator"
+
+
 def sockets(namespace: str = SPACE, **labels: str) -> list[dict[str, Any]]:
     pods = {"namespace": namespace, "podSelector": {"matchLabels": labels} if labels else {}}
     clients = [{"type": "Pods", "pods": pods}]
@@ -114,6 +117,8 @@ def test_without_the_right_to_read_pods_only_pods_suffer(
     rules = [rule for rule in role["rules"] if rule["resources"] != ["pods"]]
     assert len(rules) == len(role["rules"]) - 1
     allow(installed, rules)
+    may_list = ["auth", "can-i", "list", "pods", "-n", SPACE, AS_OPERATOR]
+    scene.until(lambda: installed.try_kubectl(may_list).returncode != 0, "that is in force")
     try:
         scene.apply("ids", {ZONE: "1"}, rules=sockets())
         scene.apply("plain", {ZONE: "1"})
@@ -131,12 +136,11 @@ def allow(cluster: Cluster, rules: list[dict[str, Any]]) -> None:
 
 
 def test_the_operator_may_list_pods_and_nothing_else(installed: Cluster) -> None:
-    who = "--as=system:serviceaccount:xdp-redirect-system:xdp-redirect-operator"
     for verb, allowed in (
         *(("list", True), ("watch", True), ("get", False), ("create", False)),
         *(("patch", False), ("update", False), ("delete", False)),
     ):
-        done = installed.try_kubectl(["auth", "can-i", verb, "pods", "-n", SPACE, who])
+        done = installed.try_kubectl(["auth", "can-i", verb, "pods", "-n", SPACE, AS_OPERATOR])
         assert (done.returncode == 0) is allowed, (verb, done.stdout)
 
 

@@ -14,6 +14,7 @@ from tests.cluster.nodes import Nodes
 from tests.cluster.pod_objects import OTHER, Pods, cgroup_of, receiver
 from tests.cluster.test_pods import sockets
 from tests.cluster.waiting import until
+from tests.cluster.wire import GROUP
 from tests.kernel.handing import frames, taken
 from tests.kernel.lab import Lab
 
@@ -25,6 +26,15 @@ def pods(installed: Cluster) -> Iterator[Pods]:
     made = Pods(installed)
     yield made
     made.close()
+
+
+def knows_pods(fleet: Fleet, count: int) -> bool:
+    """Whether the agent of node-a has acted on a spec that names so many: the first may have come
+    before the operator knew of any."""
+    body = fleet.wire.request("GET", f"{GROUP}/xdpredirectnodes/node-a").body
+    (entry,) = body["spec"]["redirects"]
+    observed = body.get("status", {}).get("observedRevision", 0)
+    return len(entry.get("pods", ())) == count and observed >= body["spec"]["revision"]
 
 
 def test_a_pod_receives_what_it_is_granted_and_no_other_does(
@@ -41,13 +51,14 @@ def test_a_pod_receives_what_it_is_granted_and_no_other_does(
         }
         fleet.apply(redirect("ids", to="p1", rules=sockets(app="ids")))
         fleet.wait_ready("ids")
+        fleet.until(lambda: knows_pods(fleet, 2), "node-a acts on its two pods", "ids")
         until((directory / "broker.sock").exists, "the broker")
         client = lab.host("client")
 
         for uid, reason in refused.items():
             cgroup = stack.enter_context(cgroup_of(uid))
             with receiver(client, directory, cgroup) as process:
-                output, _ = process.communicate(timeout=60)
+                output, _ = process.communicate(timeout=180)
             assert process.returncode == 1, output
             assert f"({reason})" in output
 
@@ -56,7 +67,7 @@ def test_a_pod_receives_what_it_is_granted_and_no_other_does(
             taken(process)
             sent = frames(N)
             here.far["in"].send(sent)
-            output, _ = process.communicate(timeout=60)
+            output, _ = process.communicate(timeout=180)
         *lines, last = output.splitlines()
         assert lines == [f"{len(frame)} {frame.hex()}" for frame in sent]
         assert last.startswith(f"{N} frames; lost: 0 ")
@@ -65,7 +76,7 @@ def test_a_pod_receives_what_it_is_granted_and_no_other_does(
         with receiver(client, directory, cgroup) as process:
             taken(process)
             pods.remove("granted")
-            output, _ = process.communicate(timeout=60)
+            output, _ = process.communicate(timeout=180)
         assert process.returncode == 1, output
         assert "(Withdrawn)" in output
         fleet.until(

@@ -6,7 +6,7 @@ The limit is generous on purpose: it only bounds a failure, it measures nothing.
 import time
 from collections.abc import Callable
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 
 
 def until(

@@ -18,7 +18,7 @@ CLIENT, SERVICE, MONITOR, ROUTER = "192.0.2.1", "192.0.2.10", "198.51.100.2", "1
 # Server and backup answer for the same address, as two machines behind a virtual one do.
 SERVICE_MAC = "02:00:00:00:00:64"
 MODULE = (sys.executable, "-m", "xdpredirect")
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 30.0
 
 
 class Network:

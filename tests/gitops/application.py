@@ -15,9 +15,9 @@ from tests.gitops.argo import NAMESPACE, Argo
 
 PATH = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/applications"
 # Cloning, rendering and a datapath on each node, on a machine that does other things as well.
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 # What was is sent at once; then the watch ends.
-REPLAY_SECONDS = 2
+REPLAY_SECONDS = 6
 
 
 class Application:

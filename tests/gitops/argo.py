@@ -24,6 +24,7 @@ RESYNC_SECONDS = 3
 REDIS = "redis-check-rdb"
 REDIS_ADDRESS = "127.0.0.1:6379"
 REPO_SERVER_ADDRESS = "127.0.0.1:8081"
+SERVED = ("applications", "applicationsets", "appprojects")
 KINDS = ("application-crd.yaml", "applicationset-crd.yaml", "appproject-crd.yaml")
 SETTINGS = ("cm", "rbac-cm", "ssh-known-hosts-cm", "tls-certs-cm", "gpg-keys-cm", "cmd-params-cm")
 PART_OF = {"app.kubernetes.io/part-of": NAMESPACE}
@@ -52,6 +53,7 @@ class Argo:
         """Returns when its kinds are served and its processes are started."""
         crds = [word for name in KINDS for word in ("-f", str(path(name)))]
         self.cluster.kubectl("apply", "--server-side", *crds)
+        self.cluster.await_kinds(*(f"{kind}.argoproj.io" for kind in SERVED))
         self.apply(objects())
         for process in self.processes:
             process.start()
@@ -91,7 +93,7 @@ class Argo:
         ]
 
     def _audited(self) -> Iterator[dict[str, Any]]:
-        for line in self.cluster.control_plane.audit_log.read_text().splitlines():
+        for line in self.cluster.control_plane.audit_log.read_text().split("\n")[:-1]:
             yield json.loads(line)
 
     def _link_programs(self) -> None:

@@ -98,6 +98,8 @@ def test_the_next_wave_waits_until_every_node_redirects(
         words = "waiting for healthy state of xdpredirect.io/XdpRedirect/edge"
         until(lambda: words in application.operation(), words, evidence=application.evidence)
         assert fleet.wire.names(PLURAL) == ["edge"]
+        words = "generation 1: 1 of 2 nodes acted on it"
+        fleet.until(lambda: fleet.condition("edge").get("message") == words, words, "edge")
         fleet.stations["node-a"].deliver([udp(8)] * 2, p1=2)
         b.node.agent.freeze(False)
         application.until(sync="Synced", health="Healthy")
@@ -113,9 +115,9 @@ def test_degraded_in_the_words_of_the_node(
     with following(argo, network_repository, file("p1")) as application:
         application.until(sync="Synced", health="Healthy")
         b.node.host.ip("link", "set", "p1", "down")
-        application.until(sync="Synced", health="Degraded")
         words = "TargetDown: 1 of 2 nodes; node-b: in: p1 is down. Run `ip link set p1 up`."
-        assert application.health_of("XdpRedirect", "edge")["message"] == words
+        application.until_health("XdpRedirect", "edge", "Degraded", words)
+        application.until(sync="Synced", health="Degraded")
         b.node.host.ip("link", "set", "p1", "up")
         application.until(sync="Synced", health="Healthy")
 

@@ -25,6 +25,8 @@ def flux(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     directory = tmp_path_factory.mktemp("flux")
     make_kinds(directory)
     cluster.kubectl("apply", "--server-side", "-f", str(directory))
+    crds = [yaml.safe_load(file.read_text()) for file in directory.glob("*.yaml")]
+    cluster.await_kinds(*(crd["metadata"]["name"] for crd in crds))
     cluster.kubectl("create", "namespace", NAMESPACE)
     return cluster
 

@@ -31,7 +31,7 @@ from xdpredirect.xsk.grants import CopyMode, Grant
 from xdpredirect.xsk.server import Server
 from xdpredirect.xsk.uapi import AF_XDP
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 QUEUES, RULES = 8, 4
 # The tests are no installed package.
 PYTHON_PATH = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}

@@ -54,7 +54,7 @@ class CpuCounter:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def read(self, n: int, timeout: float = 5.0) -> dict[int, list[bytes]]:
+    def read(self, n: int, timeout: float = 30.0) -> dict[int, list[bytes]]:
         """Frames by CPU, CPUs without any left out; returns when `n` came and then none for a
         while, or with what there is after `timeout` seconds."""
         found: dict[int, list[bytes]] = {}

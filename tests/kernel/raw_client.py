@@ -22,7 +22,7 @@ from typing import Self
 from tests.kernel.powerless import give_everything_up
 from xdpredirect.xsk.messages import NAME, REPLY_OCTETS, Refused, read_reply
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 SO_SNDBUFFORCE = 32
 
 

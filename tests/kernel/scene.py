@@ -31,7 +31,7 @@ from xdpredirect.kernel.programs import AttachType, create_link, load_program
 from xdpredirect.kernel.tracer import LossKey, install, read_losses
 
 EXPERIMENT = b"\x88\xb5"
-SETTLED_SECONDS, PATIENCE_SECONDS = 0.1, 5.0
+SETTLED_SECONDS, PATIENCE_SECONDS = 0.1, 30.0
 _ENTRIES = 16
 # From here on events are those of CPU maps.
 CPU_EVENTS = 5

@@ -40,6 +40,8 @@ def start(s: Switch, made: XdpSocket) -> None:
 def test_no_frame_is_lost_in_30_swaps_by_agents_that_know_nothing(lab: Lab, mode: str) -> None:
     with switch(lab, mode, ("in",)) as s, bound(s, 0) as made:
         start(s, made)
+        for text in (TWO, ONE):  # Nobody reads while something is compiled.
+            s.apply(text)
         got: list[bytes] = []
         with s.far["in"].stream(lambda _: FRAME, rate=400) as stream:
             for n in range(30):

@@ -79,7 +79,7 @@ def until_told(argv: list[str], said: list[str]) -> Iterator[None]:
             raise AssertionError("".join(said))
         yield
     finally:
-        rest, _ = process.communicate("\n", timeout=20)
+        rest, _ = process.communicate("\n", timeout=120)
         said.append(rest)
     assert process.returncode == 0, "".join(said)
 

@@ -33,7 +33,7 @@ class Client(threading.Thread):
     """Takes one queue and keeps all that arrives, until `stop`."""
 
     def __init__(self, handing: Handing, queue: int) -> None:
-        super().__init__()
+        super().__init__(daemon=True)
         self.xsk: XskSocket = connect(handing.socket.parent, INGRESS, queue)
         self.got: list[bytes] = []
         self._stopping = threading.Event()
@@ -76,7 +76,7 @@ def test_agents_killed_while_two_sockets_receive_lose_no_frame(handing: Handing)
         with handing.far.stream(numbered, rate=2000) as stream:
             for _ in range(KILLS):
                 agent.kill()
-                agent.wait(10)
+                agent.wait(60)
                 alone = stream.sent + ALONE
                 until(partial(passed, stream, alone), "frames without an agent")
                 agent = stack.enter_context(handing.agent())
@@ -101,12 +101,12 @@ def test_a_client_that_is_killed_empties_its_slot(handing: Handing) -> None:
         with handing.receiver("--count", "1") as client:
             taken(client)
             client.kill()
-            client.wait(10)
+            client.wait(60)
             until(lambda: not held(handing), "the end of the socket")
         with handing.near.counter() as stack:
             sent = frames(10)
             handing.far.send(sent)
-            assert stack.wait(10) == sent
+            assert stack.wait(60) == sent
         with handing.receiver() as other:
             taken(other)
 
@@ -120,7 +120,7 @@ def test_what_was_taken_back_while_no_agent_ran_gets_nothing(handing: Handing) -
         taken(client)
         client.send_signal(signal.SIGSTOP)
         agent.kill()
-        agent.wait(10)
+        agent.wait(60)
         handing.want(AS_ROOT.replace("Drop", "Pass"))
         stack.enter_context(handing.agent())
         until(lambda: not handing.memory(), "the next agent's first pass")
@@ -149,8 +149,12 @@ def threads(agent: Popen[str]) -> int:
 
 
 def children(agent: Popen[str]) -> str:
-    tasks = Path(f"/proc/{agent.pid}/task").glob("*/children")
-    return " ".join(task.read_text() for task in tasks).strip()
+    found = []
+    for task in Path(f"/proc/{agent.pid}/task").glob("*/children"):
+        # A thread that has ended meanwhile has none.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found.append(task.read_text())
+    return " ".join(found).strip()
 
 
 def cycles() -> Iterator[int]:
@@ -170,7 +174,7 @@ def test_a_thousand_that_come_and_go_leave_nothing(handing: Handing) -> None:
             connect(handing.socket.parent, INGRESS, queue, frames=64).close()
         until(lambda: descriptors(agent) == before, f"no descriptor more than {before}")
         until(lambda: not held(handing) and not children(agent), "a quiet agent")
-        assert (threads(agent), bpf_ids.objects()) == (tasks, bpf)
+        until(lambda: threads(agent) <= tasks and bpf_ids.objects() <= bpf, "nothing more")
         # The slots are empty, and take the next ones.
         clients = [Client(handing, queue) for queue in range(QUEUES)]
         for client in clients:

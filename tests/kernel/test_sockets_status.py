@@ -68,7 +68,7 @@ def test_who_holds_it_and_what_it_lost(handing: Handing) -> None:
         )
         assert (loss["rule"], loss["target"]) == ("r", "socket 0")
         agent.terminate()
-        assert agent.wait(10) == 0
+        assert agent.wait(60) == 0
     assert "no agent is running" in not_handed_out(handing)
 
 
@@ -116,4 +116,4 @@ def test_an_agent_without_the_capability_says_so_and_redirects(handing: Handing)
         with handing.near.counter() as stack:
             sent = frames(10)
             handing.far.send(sent)
-            assert stack.wait(10) == sent
+            assert stack.wait(60) == sent

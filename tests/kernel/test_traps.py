@@ -96,7 +96,7 @@ def test_generic_with_offload(near: Redirect) -> None:
             finding = near.findings(GENERIC)["GenericWithOffload"]
             assert finding.severity is Severity.DEGRADED
             mend(near.ingress.host, finding)
-            assert tcp_delivered(near, size, 5.0) == size
+            assert tcp_delivered(near, size, 60.0) == size
             assert "GenericWithOffload" not in near.findings(GENERIC)
 
 

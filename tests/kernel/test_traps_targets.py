@@ -108,7 +108,7 @@ def test_target_not_scatter_gather(lab: Lab) -> None:
 
         def received(mtu: int) -> int:
             source.send([b"\xff" * 6 + source.mac + EXPERIMENT + bytes(mtu)])
-            return len(tap.read(timeout=0.5))
+            return len(tap.read(timeout=2.0))
 
         assert received(8000) == 0
         mend(ingress.host, path.findings(frags=True)["TargetNotScatterGather"])

@@ -119,8 +119,7 @@ def test_who_lingers_too_often_is_served_no_more(lab: Lab, monkeypatch: pytest.M
     monkeypatch.setattr(server, "MOST_OF_PEER", 3)
     with brokered(lab) as b, ExitStack() as stack:
         b.grant(users={NOBODY})
-        for _ in range(server.MOST_OF_PEER):
-            before = b.server._closing.total()
+        for number in range(server.MOST_OF_PEER):
             made = stack.enter_context(lingering(b))
             with RawClient(b.directory) as attacker:
                 assert attacker.ask(HELLO) == "hello 1"
@@ -128,7 +127,7 @@ def test_who_lingers_too_often_is_served_no_more(lab: Lab, monkeypatch: pytest.M
                 with b.server._lock:
                     attacker.say(HELLO, made.fileno())
                     made.close()
-            wait_for(b, before + 1)
+            wait_for(b, number + 1)
         with RawClient(b.directory) as attacker:
             assert attacker.hear().startswith("refused TooManyConnections ")
         assert answers(b, NOBODY, "hello 1 a", "take p1 0 64 2048")[1].startswith("bound ")

@@ -133,7 +133,7 @@ def test_only_the_user_who_got_a_socket_may_return_it(lab: Lab) -> None:
         assert not held.wait(0)
         b.wait(b.server.report)
         b.source.send(b.frames(3))
-        assert held.wait(20.0)
+        assert held.wait(60.0)
 
 
 def test_a_slot_that_is_taken(lab: Lab) -> None:
@@ -178,7 +178,7 @@ def test_a_queue_that_is_taken(lab: Lab) -> None:
                 answers(b, NOBODY, "hello 1 a", TAKE.decode())[1] == f"refused QueueTaken {words}"
             )
             b.source.send(b.frames(3))
-            assert held.wait(20.0)
+            assert held.wait(60.0)
 
 
 def test_a_queue_that_a_stranger_has(lab: Lab) -> None:
@@ -219,7 +219,7 @@ def test_who_may_transmit_no_more_cannot_return_what_can(lab: Lab) -> None:
         b.grants = [replace(grant, transmit=False) for grant in b.grants]
         b.start()
         with pytest.raises(SocketRefused, match="can transmit"):
-            held.wait(20.0)
+            held.wait(60.0)
         # It can still send, which nobody can take from it, and receives nothing any more.
         assert b.is_empty()
         assert not b.server._leases.held()

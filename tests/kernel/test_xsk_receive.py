@@ -35,7 +35,7 @@ def taken(client: XskSocket, count: int) -> list[bytes]:
     """The next frames."""
     found: list[bytes] = []
     while len(found) < count:
-        assert client.wait(20.0)
+        assert client.wait(60.0)
         found += client.receive()
     return found
 
@@ -58,7 +58,7 @@ def test_a_client_may_transmit_where_the_object_says_so(lab: Lab) -> None:
             far = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         with far, b.connect() as client:
             assert client.bound.transmit
-            far.settimeout(20.0)
+            far.settimeout(60.0)
             far.bind((b.source.name, int.from_bytes(EXPERIMENT, "big")))
             # More than the ring has, so that what was sent is used again; one by one, for the
             # other end has no room for all.

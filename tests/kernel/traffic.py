@@ -56,12 +56,14 @@ class Redirect:
         with attached(self.ingress, code, generic=generic, frags=frags):
             yield
 
-    def delivered(self, n: int = N, length: int = 100, to: bytes = b"\xff" * 6) -> int:
-        """How many of `n` frames written by `source` arrive at `sink`."""
+    def delivered(
+        self, n: int = N, length: int = 100, to: bytes = b"\xff" * 6, *, seconds: float = 2.0
+    ) -> int:
+        """How many of `n` frames written by `source` arrive at `sink`, within that time."""
         frame = to + self.source.mac + EXPERIMENT + bytes(length - 14)
         with self.sink.counter(lambda f: f[12:14] == EXPERIMENT) as counter:
             self.source.send([frame] * n)
-            counter.wait(n, timeout=0.5)
+            counter.wait(n, timeout=seconds)
             counter.settled()
         return counter.count
 
@@ -92,7 +94,7 @@ def udp_delivered(path: Redirect) -> int:
         sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with receiver, sender:
         receiver.bind(("192.0.2.2", 5000))
-        receiver.settimeout(0.5)
+        receiver.settimeout(2.0)
         for _ in range(N):
             sender.sendto(b"x" * 100, ("192.0.2.2", 5000))
         received = 0

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path("/sys/fs/cgroup")
 # What a new cgroup of version 1 has none of, and no process can enter without.
 CPUSET = ("cpuset.cpus", "cpuset.mems")
-EMPTY_SECONDS = 20.0
+EMPTY_SECONDS = 60.0
 
 
 def unified() -> bool:

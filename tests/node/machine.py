@@ -24,7 +24,7 @@ from tests.node.daemon import Daemon, await_child
 STORAGE_ROOT = cache() / "nodes"
 # Where Debian has runc, mount and what else the programs of a node call.
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-COMMAND_SECONDS = 120.0
+COMMAND_SECONDS = 300.0
 NAMESPACES = ("--mount", "--uts", "--ipc", "--pid")
 
 

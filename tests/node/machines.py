@@ -121,6 +121,7 @@ class Machines:
         node.shut_down()
         node.reconnect()
         node.boot()
+        assert node.wires.attached() == [], "a NIC that was made anew has no program"
         node.start_containerd()
         node.start_kubelet()
 

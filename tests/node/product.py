@@ -19,8 +19,8 @@ CHART = ROOT / "charts" / "xdp-redirect"
 RELEASE, NAMESPACE = "xdp-redirect", "xdp-redirect-system"
 AGENTS = "app.kubernetes.io/component=agent"
 REGISTRY = "docker.io/library"
-WAIT = "--timeout=120s"
-COMMAND_SECONDS = 240.0
+WAIT = "--timeout=240s"
+COMMAND_SECONDS = 300.0
 # Everything of ours is of one of these.
 KINDS = (
     *("customresourcedefinitions", "clusterroles", "clusterrolebindings", "roles", "rolebindings"),
@@ -106,10 +106,17 @@ class Product:
         done = self.machines.cluster.try_kubectl(argv)
         assert done.returncode == 0, f"{done.stderr}\n{self.evidence()}"
 
+        def of_all() -> bool:
+            # Nodes that have not answered for a while hold nothing up.
+            nodes = self.status(name)["nodes"]
+            return bool(nodes["ready"] == nodes["selected"])
+
+        self.until(of_all, f"every node that {name} selects redirects")
+
     def delete(self, *names: str) -> None:
         """`kubectl delete`, and until the agents' pods are gone: nothing needs them any more."""
         self.machines.kubectl("delete", "xdpredirect", *names, WAIT)
-        until(lambda: not self.agents(), "agents have gone", evidence=self.evidence)
+        self.until(lambda: not self.agents(), "agents have gone")
 
     def status(self, name: str) -> dict[str, Any]:
         """Of an XdpRedirect."""
@@ -147,7 +154,7 @@ class Product:
         """The node's NICs."""
         return self.machines.nodes[node].wires
 
-    def until(self, holds: Callable[[], object], what: str, seconds: float = 120.0) -> None:
+    def until(self, holds: Callable[[], object], what: str, seconds: float = 300.0) -> None:
         """As `waiting.until`, with everything that is known when it does not come."""
         until(holds, what, seconds, self.evidence)
 

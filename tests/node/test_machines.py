@@ -23,7 +23,7 @@ def test_a_pod_runs_on_each_node_and_reaches_the_other(machine_cluster: Machines
     machine_cluster.cluster.create([sleeper(name) for name in names])
     try:
         machine_cluster.kubectl(
-            "wait", "--for=condition=Ready", "--timeout=60s", *(f"pod/on-{name}" for name in names)
+            "wait", "--for=condition=Ready", "--timeout=180s", *(f"pod/on-{name}" for name in names)
         )
         for name, other in zip(names, reversed(names), strict=True):
             there = address(machine_cluster, f"on-{other}")

@@ -13,7 +13,7 @@ import yaml
 
 from tests.cluster.cluster import ROOT
 from tests.kernel.switch import udp
-from tests.node.product import Product
+from tests.node.product import NAMESPACE, Product
 
 EXAMPLES = ROOT / "examples" / "pods"
 SPACE, PORT, N = "ids", 4789, 200
@@ -36,6 +36,11 @@ class Receivers:
         self.product = product
         namespace, self._pod = example("receiver.yaml")
         product.apply(namespace)
+        account = ["get", "serviceaccount", "default", "-n", SPACE]
+        product.until(
+            lambda: product.machines.cluster.try_kubectl(account).returncode == 0,
+            "the namespace has its service account",
+        )
 
     def add(self, name: str, node: str, app: str = "ids", **spec: Any) -> None:
         """One that ends after N frames, or when it is refused."""
@@ -70,6 +75,12 @@ def handing(installed: Product) -> Iterator[Receivers]:
     (document,) = example("redirect.yaml")
     installed.apply(document)
     installed.wait_ready("ids")
+    form = "jsonpath={.spec.template.spec.volumes[*].name}"
+    template = ("get", "daemonset/xdp-redirect-agent", "-n", NAMESPACE, "-o", form)
+    # The old leader may have started agents before the new one had read its configuration.
+    installed.until(
+        lambda: "sockets" in installed.machines.kubectl(*template), "agents are to have sockets"
+    )
     installed.until(installed.agents_ready, "agents are Ready")
     yield Receivers(installed)
     installed.machines.kubectl("delete", "namespace", SPACE, "--timeout=120s")
@@ -80,7 +91,10 @@ def handing(installed: Product) -> Iterator[Receivers]:
 def test_the_pod_of_the_example_receives_the_exact_frames(handing: Receivers) -> None:
     node, *_ = handing.product.machines.nodes
     handing.add("receiver", node)
-    handing.product.until(lambda: handing.logs("receiver"), "it has its socket")
+    handing.product.until(
+        lambda: any("receiving from" in line for line in handing.logs("receiver")),
+        "it has its socket",
+    )
     sent = frames(N)
     handing.product.wires(node).far["in"].send(sent)
     said = handing.until_ended("receiver", "Succeeded")

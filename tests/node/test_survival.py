@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any
 
 from tests.cluster.fleet import redirect
 from tests.kernel.switch import udp
@@ -40,14 +41,17 @@ def test_containerd_is_killed_and_starts_again(redirecting: Product) -> None:
 
 
 def test_an_agent_that_is_killed_starts_again(redirecting: Product) -> None:
-    before = agents(redirecting)
+    were = restarts(redirecting)
     with Traffic(redirecting, "p1") as traffic:
         for node in redirecting.machines.nodes.values():
             for pid in node.processes("xdpredirect agent"):
                 os.kill(pid, signal.SIGKILL)
-        traffic.until(
-            lambda: restarts(redirecting) == dict.fromkeys(before, 1), "kubelet counts a restart"
-        )
+
+        def restarted() -> bool:
+            now = restarts(redirecting)
+            return now.keys() == were.keys() and all(now[name] > were[name] for name in were)
+
+        traffic.until(restarted, "kubelet counts a restart")
         traffic.until(redirecting.agents_ready, "agents are Ready")
 
 
@@ -72,7 +76,6 @@ def test_a_rebooted_node_redirects_again_and_the_others_never_stopped(
     first, last = redirecting.machines.nodes
     with Traffic(redirecting, "p1", [first]) as traffic:
         redirecting.machines.reboot(last)
-        assert redirecting.wires(last).attached() == []
         traffic.until(lambda: redirecting.wires(last).attached() == ["in"], "the node is back")
         traffic.until(redirecting.agents_ready, "agents are Ready")
     redirecting.wait_ready("edge")
@@ -105,18 +108,20 @@ def answer(product: Product) -> bool:
 
 def agents(product: Product) -> dict[str, str]:
     """The agent's container on each node."""
-    return {
-        node: pod["status"]["containerStatuses"][0]["containerID"]
-        for node, pod in product.agents().items()
-    }
+    return {node: str(_container(pod).get("containerID")) for node, pod in product.agents().items()}
 
 
 def restarts(product: Product) -> dict[str, int]:
     """Of the agent's container on each node."""
     return {
-        node: pod["status"]["containerStatuses"][0]["restartCount"]
-        for node, pod in product.agents().items()
+        node: int(_container(pod).get("restartCount", 0)) for node, pod in product.agents().items()
     }
+
+
+def _container(pod: dict[str, Any]) -> dict[str, Any]:
+    """Its only one; a pod of a moment ago has none yet."""
+    (found,) = pod["status"].get("containerStatuses", [{}])
+    return dict(found)
 
 
 def operators(product: Product) -> set[str]:

@@ -50,9 +50,9 @@ def test_where_its_job_cannot_start_there_is_another_way(installed: Product) -> 
     assert code == 1, said
     assert "xdp-redirect-uninstall" in said
     kubectl = installed.machines.kubectl
-    assert 'Failed to pull image "xdp-redirect-operator:missing"' in kubectl(
-        "get", "events", "-n", NAMESPACE, "-o", "jsonpath={.items[*].message}"
-    )
+    events = ("get", "events", "-n", NAMESPACE, "-o", "jsonpath={.items[*].message}")
+    words = 'Failed to pull image "xdp-redirect-operator:missing"'
+    installed.until(lambda: words in kubectl(*events), "an event says why")
     for node in installed.machines.nodes.values():
         node.wires.deliver([FRAME] * 2, p1=2)
     installed.uninstall_from_outside()

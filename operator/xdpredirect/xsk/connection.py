@@ -10,7 +10,7 @@ import time
 from xdpredirect.xsk import protocol
 from xdpredirect.xsk.closing import Closing, Owner
 from xdpredirect.xsk.grants import Peer, Refusal
-from xdpredirect.xsk.lease import Busy, Lease
+from xdpredirect.xsk.lease import Busy, Handed, Lease
 from xdpredirect.xsk.leases import Leases
 from xdpredirect.xsk.messages import (
     REQUEST_OCTETS,
@@ -24,8 +24,10 @@ from xdpredirect.xsk.messages import (
 )
 from xdpredirect.xsk.protocol import Ask, HangUp, Log, Received, Send, Step, Talk
 
-BUSY_SECONDS = 1.0
-"""A queue is free 25 to 40 ms after its owner has ended; so long a client is kept waiting."""
+PATIENCE_SECONDS = 5.0
+"""So long a client is kept waiting for what may be there in a moment: a queue is free 25 to 40 ms
+after its owner has ended, on a busy machine later, and a pod may run before this node is told of
+it."""
 _CLOEXEC = 0x40000000  # MSG_CMSG_CLOEXEC
 _QUIET = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 _NO_DESCRIPTOR = -1
@@ -125,18 +127,17 @@ class Connection:
                     self._release(release)
 
     def _take(self, take: Take) -> None:
-        try:
-            handed = self._leases.take(self.peer, take)
-        except Busy:
-            if time.monotonic() < self._asked + BUSY_SECONDS:
+        handed = self._taken(take)
+        if isinstance(handed, Refusal):
+            # An object names pods by their labels, and the operator has to see the pod first.
+            soon = handed.reason == "QueueBusy" or (handed.reason == "NotGranted" and self.peer.pod)
+            if soon and time.monotonic() < self._asked + PATIENCE_SECONDS:
                 self.waiting = take
                 return
-            words = f"another socket has queue {take.queue} of {take.interface}"
-            handed = Refusal("QueueBusy", words)
-        self.waiting = None
-        if isinstance(handed, Refusal):
+            self.waiting = None
             self._refuse(take, handed)
             return
+        self.waiting = None
         lease = handed.lease
         self._held[lease.place] = lease
         log.info("%s: handed to process %s", _name(*lease.place), self.peer.pid)
@@ -147,6 +148,13 @@ class Connection:
             self._send(record(bound), lease.socket.fileno(), handed.memfd)
         finally:
             os.close(handed.memfd)
+
+    def _taken(self, take: Take) -> Handed | Refusal:
+        try:
+            return self._leases.take(self.peer, take)
+        except Busy:
+            words = f"another socket has queue {take.queue} of {take.interface}"
+            return Refusal("QueueBusy", words)
 
     def _resume(self, given: Return, descriptor: int) -> None:
         lease = self._leases.resume(self.peer, given.interface, given.queue, descriptor)

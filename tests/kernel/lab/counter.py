@@ -90,16 +90,17 @@ class Counter:
         self._fail_on_overflow()
         return read
 
-    def wait(self, n: int, timeout: float = 5.0) -> list[bytes]:
+    def wait(self, n: int, timeout: float = 30.0) -> list[bytes]:
         """Returns as soon as `n` matching frames arrived, or fewer after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         self.drain()
         while self.count < n and (left := deadline - time.monotonic()) > 0:
             self._poll(left)
             self.drain()
+        self.drain()
         return self.frames
 
-    def settled(self, quiet: float = 0.1, timeout: float = 10.0) -> list[bytes]:
+    def settled(self, quiet: float = 0.1, timeout: float = 60.0) -> list[bytes]:
         """All matching frames once none arrived for `quiet` seconds; LabError after `timeout`."""
         deadline = time.monotonic() + timeout
         self.drain()
@@ -109,7 +110,7 @@ class Counter:
                 raise LabError(f"{self._where}: frames still arrive after {timeout} s")
         return self.frames
 
-    def exactly(self, n: int, timeout: float = 5.0) -> list[bytes]:
+    def exactly(self, n: int, timeout: float = 30.0) -> list[bytes]:
         """Waits for `n` matching frames and that no further one comes; AssertionError otherwise."""
         self.wait(n, timeout)
         self.settled()

@@ -57,7 +57,7 @@ class Host:
         argv: Sequence[str],
         *,
         check: bool = True,
-        timeout: float = 60.0,
+        timeout: float = 180.0,
         stdin: str = "",
         env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
@@ -83,7 +83,7 @@ class Host:
     def running(
         self, argv: Sequence[str], *, env: Mapping[str, str] | None = None
     ) -> Iterator[subprocess.Popen[str]]:
-        """A command in the background; it gets SIGTERM at the end, SIGKILL ten seconds later.
+        """A command in the background; it gets SIGTERM at the end, SIGKILL a minute later.
 
         Its two outputs are one pipe, text. The pid is the command's own (nsenter execs it).
         """
@@ -100,7 +100,7 @@ class Host:
         finally:
             process.terminate()
             try:
-                process.communicate(timeout=10)
+                process.communicate(timeout=60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()

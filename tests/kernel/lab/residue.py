@@ -17,7 +17,7 @@ from tests.kernel.lab.netns import NETNS_DIR
 from tests.kernel.lab.topology import LAB_ROOT, NAME_PREFIX
 
 # The kernel frees programs, maps and links after RCU grace periods, from a work queue.
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 30.0
 ID_IN_FDINFO = re.compile(r"^(prog|map|link)_id:\s*(\d+)$", re.MULTILINE)
 KINDS = {"prog": "program", "map": "map", "link": "link"}
 

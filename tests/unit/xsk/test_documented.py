@@ -74,7 +74,7 @@ def test_every_limit_is_as_written() -> None:
     assert list(limits.values()) == [
         [protocol.HELLO_SECONDS],
         [protocol.IDLE_SECONDS],
-        [connection.BUSY_SECONDS],
+        [connection.PATIENCE_SECONDS],
         [messages.REQUEST_OCTETS, messages.REPLY_OCTETS],
         [1],
         [protocol.MOST_MESSAGES, protocol.MOST_REFUSALS],
