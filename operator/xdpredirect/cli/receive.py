@@ -49,8 +49,9 @@ def receive(settings: Settings, interface: str, queue: int, count: int | None, q
 
 def _summary(socket: XskSocket, taken: int) -> str:
     lost = socket.statistics()
-    otherwise = lost.dropped_otherwise(socket.bound.zero_copy)
+    how = (socket.bound.zero_copy, socket.bound.multi_buffer)
+    memory, otherwise = lost.for_want_of_memory(*how), lost.dropped_otherwise(*how)
     return (
         f"{taken} frames; lost: {lost.rx_ring_full} for a full ring, "
-        f"{lost.rx_fill_ring_empty_descs} for want of memory, {otherwise} otherwise"
+        f"{memory} for want of memory, {otherwise} otherwise"
     )

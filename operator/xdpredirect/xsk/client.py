@@ -40,12 +40,17 @@ def connect(
 
     Raises SocketRefused, and OSError where there is no broker.
     """
+    return take(directory, Take(interface, queue, frames, octets, multi_buffer=True))
+
+
+def take(directory: Path, wanted: Take) -> "XskSocket":
+    """The same, to the letter of the request. Raises as `connect`."""
     if platform.machine() != "x86_64":
         words = f"this client is for x86-64, not {platform.machine()}; see examples/xsk.c"
         raise SocketRefused("WrongProcessor", words)
     session = Session(directory, _own_name())
     try:
-        bound, descriptors = session.ask(Take(interface, queue, frames, octets))
+        bound, descriptors = session.ask(wanted)
     except BaseException:
         session.close()
         raise
@@ -56,7 +61,8 @@ def connect(
 class XskSocket:
     """Made by `connect`; use it in a `with` statement.
 
-    `bound` says what was bound: ifindex, whether with zero-copy, whether it may transmit.
+    `bound` says what was bound: ifindex, whether with zero-copy, whether it may transmit, whether
+    frames come that are longer than a place of the UMEM.
     """
 
     def __init__(
@@ -65,6 +71,7 @@ class XskSocket:
         self.bound, self._directory = bound, directory
         self._session: Session | None = session
         self._return_at = 0.0
+        self._begun = b""
         xsk, memfd = descriptors
         with ExitStack() as stack:
             stack.callback(self._end_session)
@@ -115,11 +122,18 @@ class XskSocket:
             self.wait(None)
 
     def receive(self, most: int = _BATCH) -> list[bytes]:
-        """The frames that have arrived, up to `most`."""
-        taken = self._rx.take(most)
-        found = [self._memory[address : address + length] for address, length in taken]
-        # An address points behind the headroom of its frame.
-        self._fill.put(address & ~(self.bound.octets - 1) for address, _ in taken)
+        """The frames that have arrived whole, up to `most`."""
+        found: list[bytes] = []
+        # As many pieces as frames are wanted can be no more frames; of long ones they are fewer.
+        while len(found) < most and (taken := self._rx.take(most - len(found))):
+            for address, length, more in taken:
+                piece = self._memory[address : address + length]
+                whole = self._begun + piece if self._begun else piece
+                self._begun = whole if more else b""
+                if not more:
+                    found.append(whole)
+            # An address points behind the headroom of its place.
+            self._fill.put(address & ~(self.bound.octets - 1) for address, _, _ in taken)
         return found
 
     def wait(self, seconds: float | None) -> bool:
@@ -154,7 +168,7 @@ class XskSocket:
         return True
 
     def statistics(self) -> uapi.Statistics:
-        """What the socket has lost, and why."""
+        """What the socket has lost, and why; its methods want `bound`'s words."""
         raw = self._socket.getsockopt(uapi.SOL_XDP, uapi.STATISTICS, uapi.STATISTICS_OCTETS)
         return uapi.statistics_of(raw)
 

@@ -219,7 +219,8 @@ def take_record(connection: socket.socket) -> tuple[Received, list[int]]:
 def _bound(take: Take, lease: Lease) -> Bound:
     ifindex, transmit = lease.grants[0].ifindex, any(grant.transmit for grant in lease.grants)
     place = (take.interface, ifindex, take.queue)
-    return Bound(*place, take.frames, take.octets, lease.zero_copy, transmit)
+    size = (take.frames, take.octets)
+    return Bound(*place, *size, lease.zero_copy, transmit, lease.multi_buffer)
 
 
 def _told(what: str, about: Return | Release) -> Told:

@@ -19,6 +19,7 @@ MOST_OCTETS = 8 << 20
 _INTERFACE = r"([!-.0-~]{1,15})"
 _QUEUE = r"(0|[1-9][0-9]{0,3})"
 _NUMBER = r"(0|[1-9][0-9]{0,9})"
+_WISHES = r"( multi-buffer)?"
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
 
 
@@ -32,12 +33,16 @@ class Hello:
 
 @dataclass(frozen=True)
 class Take:
-    """Asks for a socket of this queue, with a UMEM of `frames` times `octets`."""
+    """Asks for a socket of this queue, with a UMEM of `frames` times `octets`.
+
+    With `multi_buffer` the client puts frames together that come in several pieces.
+    """
 
     interface: str
     queue: int
-    frames: int
-    octets: int
+    frames: int = 2048
+    octets: int = 2048
+    multi_buffer: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class Bound:
     octets: int
     zero_copy: bool
     transmit: bool
+    multi_buffer: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,11 +96,11 @@ Request = Hello | Take | Return | Release
 Reply = Hello | Bound | Told | Refused
 
 _HELLO = re.compile(rf"hello {_NUMBER} ([A-Za-z0-9._-]{{1,63}})")
-_TAKE = re.compile(rf"take {_INTERFACE} {_QUEUE} {_NUMBER} {_NUMBER}")
+_TAKE = re.compile(rf"take {_INTERFACE} {_QUEUE} {_NUMBER} {_NUMBER}{_WISHES}")
 _NAMED = re.compile(rf"(return|release) {_INTERFACE} {_QUEUE}")
 _BOUND = re.compile(
     rf"bound {_INTERFACE} {_NUMBER} {_QUEUE} {_NUMBER} {_NUMBER}"
-    r" (copy|zerocopy) (receive|transmit)"
+    rf" (copy|zerocopy) (receive|transmit){_WISHES}"
 )
 _TOLD = re.compile(rf"(kept|released|withdrawn) {_INTERFACE} {_QUEUE}")
 _REFUSED = re.compile(r"refused ([A-Z][A-Za-z]{1,31}) ([ -~]+)")
@@ -107,7 +113,7 @@ def read_request(data: bytes) -> Request | None:
     if match := _HELLO.fullmatch(text):
         return Hello(int(match[1]), match[2])
     if match := _TAKE.fullmatch(text):
-        return Take(match[1], int(match[2]), int(match[3]), int(match[4]))
+        return Take(match[1], int(match[2]), int(match[3]), int(match[4]), match[5] is not None)
     if match := _NAMED.fullmatch(text):
         return (Return if match[1] == "return" else Release)(match[2], int(match[3]))
     return None
@@ -119,10 +125,10 @@ def read_reply(data: bytes) -> Reply | None:
     if match := _WELCOME.fullmatch(text):
         return Hello(int(match[1]), "")
     if match := _BOUND.fullmatch(text):
-        interface, *numbers, copy, access = match.groups()
+        interface, *numbers, copy, access, multi_buffer = match.groups()
         ifindex, queue, frames, octets = map(int, numbers)
         place = (interface, ifindex, queue, frames, octets)
-        return Bound(*place, copy == "zerocopy", access == "transmit")
+        return Bound(*place, copy == "zerocopy", access == "transmit", multi_buffer is not None)
     if match := _TOLD.fullmatch(text):
         return Told(match[1], match[2], int(match[3]))
     if match := _REFUSED.fullmatch(text):
@@ -136,7 +142,7 @@ def record(message: Request | Reply) -> bytes:
         case Hello(version, name):
             words = f"hello {version} {name}".strip()
         case Take(interface, queue, frames, octets):
-            words = f"take {interface} {queue} {frames} {octets}"
+            words = f"take {interface} {queue} {frames} {octets}{_wishes(message)}"
         case Return(interface, queue):
             words = f"return {interface} {queue}"
         case Release(interface, queue):
@@ -166,7 +172,11 @@ def _bound(bound: Bound) -> str:
     copy = "zerocopy" if bound.zero_copy else "copy"
     access = "transmit" if bound.transmit else "receive"
     numbers = f"{bound.ifindex} {bound.queue} {bound.frames} {bound.octets}"
-    return f"bound {bound.interface} {numbers} {copy} {access}"
+    return f"bound {bound.interface} {numbers} {copy} {access}{_wishes(bound)}"
+
+
+def _wishes(of: Take | Bound) -> str:
+    return " multi-buffer" if of.multi_buffer else ""
 
 
 def _text(data: bytes, most: int) -> str:
