@@ -17,7 +17,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -62,7 +62,8 @@ class XskSocket:
     """Made by `connect`; use it in a `with` statement.
 
     `bound` says what was bound: ifindex, whether with zero-copy, whether it may transmit, whether
-    frames come that are longer than a place of the UMEM.
+    frames come that are longer than a place of the UMEM, for how many frames it polls. One that
+    polls has `receive` ask the device for frames, and `wait` do nothing else, with a whole CPU.
     """
 
     def __init__(
@@ -124,6 +125,8 @@ class XskSocket:
     def receive(self, most: int = _BATCH) -> list[bytes]:
         """The frames that have arrived whole, up to `most`."""
         found: list[bytes] = []
+        if self.bound.busy_poll is not None or self._fill.needs_wakeup():
+            self._poll_device()
         # As many pieces as frames are wanted can be no more frames; of long ones they are fewer.
         while len(found) < most and (taken := self._rx.take(most - len(found))):
             for address, length, more in taken:
@@ -164,7 +167,8 @@ class XskSocket:
         address = self._free.pop()
         self._memory[address : address + len(frame)] = frame
         self._tx.put(address, len(frame))
-        self._kick()
+        if self._tx.needs_wakeup():
+            self._kick()
         return True
 
     def statistics(self) -> uapi.Statistics:
@@ -179,16 +183,17 @@ class XskSocket:
                 self._session.ask(Release(self.bound.interface, self.bound.queue))
 
     def _kick(self) -> None:
-        try:
+        with _or_later():
             self._socket.send(b"", socket.MSG_DONTWAIT)
-        except (BlockingIOError, InterruptedError):
-            pass
-        except OSError as error:
-            # The device is busy, or its queue full; the next one kicks again.
-            if error.errno not in _LATER:
-                raise
+
+    def _poll_device(self) -> None:
+        with _or_later():
+            self._socket.recv(0, socket.MSG_DONTWAIT)
 
     def _poll(self, seconds: float | None) -> bool:
+        if self.bound.busy_poll is not None:
+            self._poll_device()
+            seconds = 0.0
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         if self._session is not None:
@@ -224,6 +229,18 @@ class XskSocket:
                 return
             raise
         self._session = session
+
+
+@contextmanager
+def _or_later() -> Iterator[None]:
+    """The device is busy, down, or its queue full: the next call does what this one could not."""
+    try:
+        yield
+    except (BlockingIOError, InterruptedError):
+        pass
+    except OSError as error:
+        if error.errno not in _LATER:
+            raise
 
 
 def _own_name() -> str:

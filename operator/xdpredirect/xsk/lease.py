@@ -44,10 +44,12 @@ class Lease:
 
 @dataclass(frozen=True)
 class Handed:
-    """A new lease, and the memfd that goes to the client, to be closed by the caller."""
+    """A new lease, the memfd that goes to the client, to be closed by the caller, and how many
+    frames the client may poll for at once."""
 
     lease: Lease
     memfd: int
+    busy_poll: int | None
 
 
 class Busy(Exception):

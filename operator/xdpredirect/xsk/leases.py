@@ -66,7 +66,7 @@ class Leases:
         place = Place(grants[0].ifindex, wanted.queue)
         size = Size(wanted.frames, wanted.octets)
         transmit = any(grant.transmit for grant in grants)
-        how = Wanted(grants[0].copy_mode, transmit, wanted.multi_buffer)
+        how = Wanted(grants[0].copy_mode, transmit, wanted.multi_buffer, wanted.busy_poll)
         try:
             made = sockets.open_bound(place, size, how)
         except sockets.RingsUnmappable:
@@ -83,7 +83,7 @@ class Leases:
             os.close(made.memfd)
             made.socket.close()
             return refusal
-        return Handed(lease, made.memfd)
+        return Handed(lease, made.memfd, made.busy_poll)
 
     def resume(self, peer: Peer, interface: str, queue: int, fd: int) -> Lease | Refusal:
         """Hold again what an earlier broker handed to the peer. `fd` stays the caller's."""

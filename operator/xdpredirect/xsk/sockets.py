@@ -23,6 +23,8 @@ from xdpredirect.xsk.umem import Size, register
 _FLAGS = {CopyMode.AUTO: 0, CopyMode.COPY: uapi.COPY, CopyMode.ZERO_COPY: uapi.ZERO_COPY}
 _NOT_IN_PIECES = (errno.EINVAL, errno.EOPNOTSUPP)
 """What a kernel before 6.6 says of XDP_USE_SG; and a driver whose zero-copy has no such frames."""
+_BUSY_MICROSECONDS = 20
+"""Any but 0: AF_XDP does not wait, it polls once for each call (net/xdp/xsk.c, xsk_recvmsg)."""
 _RAW = int(socket.SOCK_RAW)
 _NO_SOCKETS = {
     errno.EPERM: "the agent lacks CAP_NET_RAW",
@@ -39,19 +41,22 @@ class Place(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """How a socket is bound; `multi_buffer` where it can be had."""
+    """How a socket is bound; `multi_buffer`, and `busy_poll` frames at once, if they can be had."""
 
     copy_mode: CopyMode
     transmit: bool
     multi_buffer: bool = False
+    busy_poll: int | None = None
 
 
 class Made(NamedTuple):
-    """A bound socket and the memfd of its UMEM, both to be closed by the caller."""
+    """A bound socket and the memfd of its UMEM, both to be closed by the caller, and what it has of
+    what was wanted."""
 
     socket: socket.socket
     memfd: int
     multi_buffer: bool
+    busy_poll: int | None
 
 
 class RingsUnmappable(OSError):
@@ -109,7 +114,17 @@ def _open(place: Place, size: Size, wanted: Wanted) -> Made:
     except BaseException:
         made.close()
         raise
-    return Made(made, memfd, wanted.multi_buffer)
+    return Made(made, memfd, wanted.multi_buffer, _poll_busily(made, wanted.busy_poll))
+
+
+def _poll_busily(xsk: socket.socket, budget: int | None) -> int | None:
+    if budget is not None:
+        try:
+            busy_poll(xsk.fileno(), _BUSY_MICROSECONDS, budget)
+        except OSError:
+            # ENOPROTOOPT before Linux 5.11, or without CONFIG_NET_RX_BUSY_POLL.
+            return None
+    return budget
 
 
 def _fill(xsk: socket.socket, size: Size, filled: int) -> None:
