@@ -113,9 +113,12 @@ class Brokered:
 
     def receiver(self, *words: str) -> AbstractContextManager[Popen[str]]:
         """`xdpredirect receive p1` as nobody, without capabilities."""
-        command = [sys.executable, "-m", "tests.kernel.powerless", "receive", "p1", *words]
+        return self.python("-m", "tests.kernel.powerless", "receive", "p1", *words)
+
+    def python(self, *words: str) -> AbstractContextManager[Popen[str]]:
+        """Python on the host of the broker."""
         here = {"XDPREDIRECT_SOCKETS_DIR": str(self.directory), **PYTHON_PATH}
-        return self.dut.running(command, env=here)
+        return self.dut.running([sys.executable, *words], env=here)
 
     def frames(self, count: int, length: int = 64) -> list[bytes]:
         """Frames that differ in their number."""

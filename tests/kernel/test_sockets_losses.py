@@ -16,7 +16,8 @@ from xdpredirect.agent.broker import Broker
 from xdpredirect.agent.machine import MachineAgent
 from xdpredirect.agent.report import ObjectReport
 from xdpredirect.errors import KernelError
-from xdpredirect.xsk.client import XskSocket, connect
+from xdpredirect.xsk.client import XskSocket, take
+from xdpredirect.xsk.messages import Take
 
 FRAMES, TOO_LONG = 64, 2000
 """Of a socket; and octets of a frame that does not fit into one of 2048 with its headroom."""
@@ -60,4 +61,4 @@ def test_totals_by_cause_outlive_socket_and_agent(
 
 
 def taken(directory: Path) -> XskSocket:
-    return connect(directory, INGRESS, frames=FRAMES)
+    return take(directory, Take(INGRESS, 0, FRAMES))

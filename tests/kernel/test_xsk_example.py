@@ -60,11 +60,25 @@ def test_it_receives_the_exact_frames(lab: Lab) -> None:
         b.grant(users={NOBODY})
         with running(b) as process:
             ifindex = b.scene.ingress.ifindex
-            assert line(process) == f"bound p1 {ifindex} 0 2048 2048 copy receive"
+            assert line(process) == f"bound p1 {ifindex} 0 2048 2048 copy receive multi-buffer"
             for _ in range(ROUNDS):
                 receives(b, process)
         b.wait(lambda: not b.server.report())
         assert b.is_empty()
+
+
+def test_long_frames_are_put_together(lab: Lab) -> None:
+    """Of two pieces, between others; more than the UMEM has in all."""
+    with brokered(lab, mtu=3000) as b:
+        b.grant(users={NOBODY})
+        with running(b) as process:
+            assert line(process).endswith(" multi-buffer")
+            for _ in range(ROUNDS):
+                long = b.frames(N // 4, 3000)
+                frames = [f for pair in zip(b.frames(N // 4), long, strict=True) for f in pair]
+                b.source.send(frames)
+                expected = [f"{len(frame)} {frame.hex()}" for frame in frames]
+                assert [line(process) for _ in frames] == expected
 
 
 def test_it_goes_on_while_the_broker_is_replaced(lab: Lab) -> None:

@@ -87,7 +87,7 @@ def shows(command: str, printed: list[str]) -> None:
 
 def test_every_command_of_the_page_is_run_below() -> None:
     tried = Path(__file__).read_text()
-    assert len(commands()) == 5
+    assert len(commands()) == 6
     assert not [command for command in commands() if f'"{command}"' not in tried]
 
 
@@ -108,6 +108,19 @@ def test_from_the_object_to_the_first_frames(page: Page) -> None:
         assert client.wait(timeout=60) == 0
     shows(command, [first, *rest])
     assert rest[:-1] == [f"{len(VXLAN)} {VXLAN.hex()}"] * 3
+
+
+def test_busy_polling(page: Page) -> None:
+    page.apply()
+    command = "xdpredirect receive eth0 --busy-poll 64 --count 1"
+    with page.as_nobody(*AS_NOBODY, *shlex.split(command)[1:]) as client:
+        assert client.stdout is not None
+        first = client.stdout.readline().rstrip("\n")
+        page.source.send([VXLAN])
+        rest = client.stdout.read().splitlines()
+        assert client.wait(timeout=60) == 0
+    shows(command, [first, *rest])
+    assert rest[0] == f"{len(VXLAN)} {VXLAN.hex()}"
 
 
 def test_the_python(page: Page) -> None:

@@ -9,7 +9,8 @@ from tests.kernel.lab import Lab
 from tests.kernel.powerless import NOBODY
 from tests.kernel.scene import EXPERIMENT
 from xdpredirect.errors import SocketRefused
-from xdpredirect.xsk.client import XskSocket
+from xdpredirect.xsk.client import XskSocket, take
+from xdpredirect.xsk.messages import Take
 
 N = 1000
 
@@ -43,7 +44,7 @@ def taken(client: XskSocket, count: int) -> list[bytes]:
 def test_the_longest_frame_is_that_of_the_specification(lab: Lab) -> None:
     with brokered(lab, mtu=3000) as b:
         b.grant(users={0})
-        with b.connect() as client:
+        with take(b.directory, Take("p1", 0, 64)) as client:
             longest, too_long = b.frames(1, 2048 - 256), b.frames(1, 2048 - 255)
             b.source.send([*longest, *too_long, *longest])
             assert taken(client, 2) == longest * 2

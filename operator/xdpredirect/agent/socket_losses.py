@@ -71,8 +71,9 @@ def _lost(holding: Holding) -> tuple[int, ...]:
     if found is None:
         return 0, 0, 0
     # In zero-copy the driver looks for buffers ahead of frames: an attempt that fails is no frame.
-    empty = 0 if holding.zero_copy else found.rx_fill_ring_empty_descs
-    return found.rx_ring_full, empty, found.dropped_otherwise(holding.zero_copy)
+    how = (holding.zero_copy, holding.multi_buffer)
+    empty = 0 if holding.zero_copy else found.for_want_of_memory(*how)
+    return found.rx_ring_full, empty, found.dropped_otherwise(*how)
 
 
 def _only(owners: Iterable[tuple[str, str]]) -> tuple[str, str] | None:

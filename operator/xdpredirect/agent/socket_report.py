@@ -28,6 +28,7 @@ def by_object(holdings: Iterable[Holding]) -> Mapping[str, tuple[SocketReport, .
 
 def _report(holding: Holding, rule: str) -> SocketReport:
     counted = holding.statistics or _NOTHING
+    how = (holding.zero_copy, holding.multi_buffer)
     return SocketReport(
         rule=rule,
         interface=holding.interface,
@@ -38,8 +39,8 @@ def _report(holding: Holding, rule: str) -> SocketReport:
         pod=holding.peer.pod,
         mode=CopyMode.ZERO_COPY if holding.zero_copy else CopyMode.COPY,
         ring_full=counted.rx_ring_full,
-        fill_ring_empty=counted.rx_fill_ring_empty_descs,
-        dropped=counted.dropped_otherwise(holding.zero_copy),
+        fill_ring_empty=counted.for_want_of_memory(*how),
+        dropped=counted.dropped_otherwise(*how),
     )
 
 

@@ -110,8 +110,8 @@ SOCKETS = (
         errnos=(errno.ENOSPC, errno.EOPNOTSUPP),
         maps=SOCKET,
         cause="Frames from {interface} are longer than a UMEM buffer of AF_XDP {target}.",
-        fix="Larger buffers or XDP_USE_SG (Linux 6.6) in that program (`ss --xdp -p`), or "
-        "`ip link set {interface} mtu N`.",
+        fix="Larger buffers or `multi-buffer` (XDP_USE_SG, Linux 6.6) in that program (`ss --xdp "
+        "-p`), or `ip link set {interface} mtu N`.",
     ),
 )
 

@@ -17,7 +17,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -40,12 +40,17 @@ def connect(
 
     Raises SocketRefused, and OSError where there is no broker.
     """
+    return take(directory, Take(interface, queue, frames, octets, multi_buffer=True))
+
+
+def take(directory: Path, wanted: Take) -> "XskSocket":
+    """The same, to the letter of the request. Raises as `connect`."""
     if platform.machine() != "x86_64":
         words = f"this client is for x86-64, not {platform.machine()}; see examples/xsk.c"
         raise SocketRefused("WrongProcessor", words)
     session = Session(directory, _own_name())
     try:
-        bound, descriptors = session.ask(Take(interface, queue, frames, octets))
+        bound, descriptors = session.ask(wanted)
     except BaseException:
         session.close()
         raise
@@ -56,7 +61,9 @@ def connect(
 class XskSocket:
     """Made by `connect`; use it in a `with` statement.
 
-    `bound` says what was bound: ifindex, whether with zero-copy, whether it may transmit.
+    `bound` says what was bound: ifindex, whether with zero-copy, whether it may transmit, whether
+    frames come that are longer than a place of the UMEM, for how many frames it polls. One that
+    polls has `receive` ask the device for frames, and `wait` do nothing else, with a whole CPU.
     """
 
     def __init__(
@@ -65,6 +72,7 @@ class XskSocket:
         self.bound, self._directory = bound, directory
         self._session: Session | None = session
         self._return_at = 0.0
+        self._begun = b""
         xsk, memfd = descriptors
         with ExitStack() as stack:
             stack.callback(self._end_session)
@@ -115,11 +123,20 @@ class XskSocket:
             self.wait(None)
 
     def receive(self, most: int = _BATCH) -> list[bytes]:
-        """The frames that have arrived, up to `most`."""
-        taken = self._rx.take(most)
-        found = [self._memory[address : address + length] for address, length in taken]
-        # An address points behind the headroom of its frame.
-        self._fill.put(address & ~(self.bound.octets - 1) for address, _ in taken)
+        """The frames that have arrived whole, up to `most`."""
+        found: list[bytes] = []
+        if self.bound.busy_poll is not None or self._fill.needs_wakeup():
+            self._poll_device()
+        # As many pieces as frames are wanted can be no more frames; of long ones they are fewer.
+        while len(found) < most and (taken := self._rx.take(most - len(found))):
+            for address, length, more in taken:
+                piece = self._memory[address : address + length]
+                whole = self._begun + piece if self._begun else piece
+                self._begun = whole if more else b""
+                if not more:
+                    found.append(whole)
+            # An address points behind the headroom of its place.
+            self._fill.put(address & ~(self.bound.octets - 1) for address, _, _ in taken)
         return found
 
     def wait(self, seconds: float | None) -> bool:
@@ -150,11 +167,12 @@ class XskSocket:
         address = self._free.pop()
         self._memory[address : address + len(frame)] = frame
         self._tx.put(address, len(frame))
-        self._kick()
+        if self._tx.needs_wakeup():
+            self._kick()
         return True
 
     def statistics(self) -> uapi.Statistics:
-        """What the socket has lost, and why."""
+        """What the socket has lost, and why; its methods want `bound`'s words."""
         raw = self._socket.getsockopt(uapi.SOL_XDP, uapi.STATISTICS, uapi.STATISTICS_OCTETS)
         return uapi.statistics_of(raw)
 
@@ -165,16 +183,17 @@ class XskSocket:
                 self._session.ask(Release(self.bound.interface, self.bound.queue))
 
     def _kick(self) -> None:
-        try:
+        with _or_later():
             self._socket.send(b"", socket.MSG_DONTWAIT)
-        except (BlockingIOError, InterruptedError):
-            pass
-        except OSError as error:
-            # The device is busy, or its queue full; the next one kicks again.
-            if error.errno not in _LATER:
-                raise
+
+    def _poll_device(self) -> None:
+        with _or_later():
+            self._socket.recv(0, socket.MSG_DONTWAIT)
 
     def _poll(self, seconds: float | None) -> bool:
+        if self.bound.busy_poll is not None:
+            self._poll_device()
+            seconds = 0.0
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         if self._session is not None:
@@ -210,6 +229,18 @@ class XskSocket:
                 return
             raise
         self._session = session
+
+
+@contextmanager
+def _or_later() -> Iterator[None]:
+    """The device is busy, down, or its queue full: the next call does what this one could not."""
+    try:
+        yield
+    except (BlockingIOError, InterruptedError):
+        pass
+    except OSError as error:
+        if error.errno not in _LATER:
+            raise
 
 
 def _own_name() -> str:

@@ -142,7 +142,7 @@ class Connection:
         self._held[lease.place] = lease
         log.info("%s: handed to process %s", _name(*lease.place), self.peer.pid)
         try:
-            bound = _bound(take, lease)
+            bound = _bound(take, handed)
             step = protocol.settle(self._talk, take, bound)
             self._talk = step.talk
             self._send(record(bound), lease.socket.fileno(), handed.memfd)
@@ -224,10 +224,13 @@ def take_record(connection: socket.socket) -> tuple[Received, list[int]]:
     return Received(data, len(numbers), cut), list(numbers)
 
 
-def _bound(take: Take, lease: Lease) -> Bound:
+def _bound(take: Take, handed: Handed) -> Bound:
+    lease = handed.lease
     ifindex, transmit = lease.grants[0].ifindex, any(grant.transmit for grant in lease.grants)
     place = (take.interface, ifindex, take.queue)
-    return Bound(*place, take.frames, take.octets, lease.zero_copy, transmit)
+    size = (take.frames, take.octets)
+    wishes = (lease.multi_buffer, handed.busy_poll)
+    return Bound(*place, *size, lease.zero_copy, transmit, *wishes)
 
 
 def _told(what: str, about: Return | Release) -> Told:

@@ -17,6 +17,7 @@ class Lease:
     peer: Peer
     socket: socket.socket
     zero_copy: bool
+    multi_buffer: bool = False
 
     @property
     def place(self) -> tuple[str, int]:
@@ -35,6 +36,7 @@ class Lease:
             rules=self.rules,
             peer=self.peer,
             zero_copy=self.zero_copy,
+            multi_buffer=self.multi_buffer,
             statistics=sockets.statistics(self.socket.fileno()),
             cookie=sockets.cookie(self.socket),
         )
@@ -42,10 +44,12 @@ class Lease:
 
 @dataclass(frozen=True)
 class Handed:
-    """A new lease, and the memfd that goes to the client, to be closed by the caller."""
+    """A new lease, the memfd that goes to the client, to be closed by the caller, and how many
+    frames the client may poll for at once."""
 
     lease: Lease
     memfd: int
+    busy_poll: int | None
 
 
 class Busy(Exception):

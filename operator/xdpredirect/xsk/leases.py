@@ -20,7 +20,7 @@ from xdpredirect.xsk.lease import Busy, Handed, Lease
 from xdpredirect.xsk.memory import Memory, Remembered
 from xdpredirect.xsk.messages import Take
 from xdpredirect.xsk.refused_binds import refusal_of
-from xdpredirect.xsk.sockets import Place
+from xdpredirect.xsk.sockets import Place, Wanted
 from xdpredirect.xsk.uapi import AF_XDP
 from xdpredirect.xsk.umem import Size
 
@@ -66,8 +66,9 @@ class Leases:
         place = Place(grants[0].ifindex, wanted.queue)
         size = Size(wanted.frames, wanted.octets)
         transmit = any(grant.transmit for grant in grants)
+        how = Wanted(grants[0].copy_mode, transmit, wanted.multi_buffer, wanted.busy_poll)
         try:
-            made = sockets.open_bound(place, size, grants[0].copy_mode, transmit)
+            made = sockets.open_bound(place, size, how)
         except sockets.RingsUnmappable:
             return Refusal("KernelTooOld", "it cannot share the rings of a bound socket")
         except OSError as error:
@@ -75,13 +76,14 @@ class Leases:
                 raise Busy from error
             return refusal_of(error)
         self._releasing.pop(place, None)
-        lease = Lease(grants, wanted.queue, peer, made.socket, sockets.is_zero_copy(made.socket))
+        zero_copy = sockets.is_zero_copy(made.socket)
+        lease = Lease(grants, wanted.queue, peer, made.socket, zero_copy, made.multi_buffer)
         refusal = self._begin(lease)
         if refusal:
             os.close(made.memfd)
             made.socket.close()
             return refusal
-        return Handed(lease, made.memfd)
+        return Handed(lease, made.memfd, made.busy_poll)
 
     def resume(self, peer: Peer, interface: str, queue: int, fd: int) -> Lease | Refusal:
         """Hold again what an earlier broker handed to the peer. `fd` stays the caller's."""
@@ -93,7 +95,7 @@ class Leases:
         xsk = socket.socket(AF_XDP, socket.SOCK_RAW, 0, fileno=os.dup(fd))
         try:
             lease = Lease(grants, queue, peer, xsk, sockets.is_zero_copy(xsk))
-            refusal = self._problem_of(lease) or self._begin(lease, again=True)
+            refusal = self._recognise(lease) or self._begin(lease, again=True)
         except BaseException:
             xsk.close()
             raise
@@ -101,7 +103,8 @@ class Leases:
             xsk.close()
         return refusal or lease
 
-    def _problem_of(self, returned: Lease) -> Refusal | None:
+    def _recognise(self, returned: Lease) -> Refusal | None:
+        """Whether it is what was handed out; says how it was bound, which the kernel tells not."""
         known = self._memory.of(*returned.place)
         if (
             known is None
@@ -110,6 +113,7 @@ class Leases:
             or known.cookie != sockets.cookie(returned.socket)
         ):
             return Refusal("UnknownSocket", "this is not the socket that was bound to the queue")
+        returned.multi_buffer = known.multi_buffer
         if not sockets.can_transmit(returned.socket.fileno()):
             return None
         if any(grant.transmit for grant in returned.grants):
@@ -172,7 +176,8 @@ class Leases:
         interface, queue = lease.place
         ifindex, uid, pod = lease.grants[0].ifindex, lease.peer.uid, lease.peer.pod
         number = sockets.cookie(lease.socket)
-        self._remember(Remembered(number, interface, ifindex, queue, uid, pod))
+        known = Remembered(number, interface, ifindex, queue, uid, pod, lease.multi_buffer)
+        self._remember(known)
         self._held[lease.place] = lease
         self.changes += 1
         return None

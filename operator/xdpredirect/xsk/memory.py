@@ -23,6 +23,7 @@ class Remembered:
     queue: int
     uid: int
     pod: str
+    multi_buffer: bool = False
 
     def is_of(self, peer: Peer) -> bool:
         """Whether it was handed to this user or pod."""

@@ -15,10 +15,13 @@ LEAST_FRAMES, MOST_FRAMES = 64, 4096
 FRAME_OCTETS = (2048, 4096)
 MOST_OCTETS = 8 << 20
 """Of one UMEM."""
+MOST_BUDGET = 64
+"""Frames of one poll: as many as the kernel itself takes (NAPI_POLL_WEIGHT)."""
 
 _INTERFACE = r"([!-.0-~]{1,15})"
 _QUEUE = r"(0|[1-9][0-9]{0,3})"
 _NUMBER = r"(0|[1-9][0-9]{0,9})"
+_WISHES = rf"( multi-buffer)?(?: busy-poll {_NUMBER})?"
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
 
 
@@ -32,12 +35,18 @@ class Hello:
 
 @dataclass(frozen=True)
 class Take:
-    """Asks for a socket of this queue, with a UMEM of `frames` times `octets`."""
+    """Asks for a socket of this queue, with a UMEM of `frames` times `octets`.
+
+    With `multi_buffer` the client puts frames together that come in several pieces. `busy_poll` is
+    how many frames the client's own calls may take from the device at once.
+    """
 
     interface: str
     queue: int
-    frames: int
-    octets: int
+    frames: int = 2048
+    octets: int = 2048
+    multi_buffer: bool = False
+    busy_poll: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,8 @@ class Bound:
     octets: int
     zero_copy: bool
     transmit: bool
+    multi_buffer: bool = False
+    busy_poll: int | None = None
 
 
 @dataclass(frozen=True)
@@ -90,11 +101,11 @@ Request = Hello | Take | Return | Release
 Reply = Hello | Bound | Told | Refused
 
 _HELLO = re.compile(rf"hello {_NUMBER} ([A-Za-z0-9._-]{{1,63}})")
-_TAKE = re.compile(rf"take {_INTERFACE} {_QUEUE} {_NUMBER} {_NUMBER}")
+_TAKE = re.compile(rf"take {_INTERFACE} {_QUEUE} {_NUMBER} {_NUMBER}{_WISHES}")
 _NAMED = re.compile(rf"(return|release) {_INTERFACE} {_QUEUE}")
 _BOUND = re.compile(
     rf"bound {_INTERFACE} {_NUMBER} {_QUEUE} {_NUMBER} {_NUMBER}"
-    r" (copy|zerocopy) (receive|transmit)"
+    rf" (copy|zerocopy) (receive|transmit){_WISHES}"
 )
 _TOLD = re.compile(rf"(kept|released|withdrawn) {_INTERFACE} {_QUEUE}")
 _REFUSED = re.compile(r"refused ([A-Z][A-Za-z]{1,31}) ([ -~]+)")
@@ -107,7 +118,8 @@ def read_request(data: bytes) -> Request | None:
     if match := _HELLO.fullmatch(text):
         return Hello(int(match[1]), match[2])
     if match := _TAKE.fullmatch(text):
-        return Take(match[1], int(match[2]), int(match[3]), int(match[4]))
+        interface, queue, frames, octets, *wishes = match.groups()
+        return Take(interface, int(queue), int(frames), int(octets), *_wishes_of(*wishes))
     if match := _NAMED.fullmatch(text):
         return (Return if match[1] == "return" else Release)(match[2], int(match[3]))
     return None
@@ -119,10 +131,11 @@ def read_reply(data: bytes) -> Reply | None:
     if match := _WELCOME.fullmatch(text):
         return Hello(int(match[1]), "")
     if match := _BOUND.fullmatch(text):
-        interface, *numbers, copy, access = match.groups()
+        interface, *numbers, copy, access, multi_buffer, busy_poll = match.groups()
         ifindex, queue, frames, octets = map(int, numbers)
         place = (interface, ifindex, queue, frames, octets)
-        return Bound(*place, copy == "zerocopy", access == "transmit")
+        wishes = _wishes_of(multi_buffer, busy_poll)
+        return Bound(*place, copy == "zerocopy", access == "transmit", *wishes)
     if match := _TOLD.fullmatch(text):
         return Told(match[1], match[2], int(match[3]))
     if match := _REFUSED.fullmatch(text):
@@ -136,7 +149,7 @@ def record(message: Request | Reply) -> bytes:
         case Hello(version, name):
             words = f"hello {version} {name}".strip()
         case Take(interface, queue, frames, octets):
-            words = f"take {interface} {queue} {frames} {octets}"
+            words = f"take {interface} {queue} {frames} {octets}{_wishes(message)}"
         case Return(interface, queue):
             words = f"return {interface} {queue}"
         case Release(interface, queue):
@@ -162,11 +175,27 @@ def size_problem(frames: int, octets: int) -> str:
     return ""
 
 
+def busy_poll_problem(budget: int | None) -> str:
+    """Why nobody is let poll for so many frames; empty when one is."""
+    if budget is None or 1 <= budget <= MOST_BUDGET:
+        return ""
+    return f"busy polling takes 1 to {MOST_BUDGET} frames at once, not {budget}"
+
+
 def _bound(bound: Bound) -> str:
     copy = "zerocopy" if bound.zero_copy else "copy"
     access = "transmit" if bound.transmit else "receive"
     numbers = f"{bound.ifindex} {bound.queue} {bound.frames} {bound.octets}"
-    return f"bound {bound.interface} {numbers} {copy} {access}"
+    return f"bound {bound.interface} {numbers} {copy} {access}{_wishes(bound)}"
+
+
+def _wishes(of: Take | Bound) -> str:
+    busy_poll = "" if of.busy_poll is None else f" busy-poll {of.busy_poll}"
+    return f"{' multi-buffer' if of.multi_buffer else ''}{busy_poll}"
+
+
+def _wishes_of(multi_buffer: str | None, busy_poll: str | None) -> tuple[bool, int | None]:
+    return multi_buffer is not None, None if busy_poll is None else int(busy_poll)
 
 
 def _text(data: bytes, most: int) -> str:

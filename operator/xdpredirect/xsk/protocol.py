@@ -21,6 +21,7 @@ from xdpredirect.xsk.messages import (
     Return,
     Take,
     Told,
+    busy_poll_problem,
     read_request,
     record,
     size_problem,
@@ -160,6 +161,8 @@ def _ask(talk: Talk, question: Question) -> Step:
         return _refuse(talk, Refused("TooManyQueues", words))
     elif isinstance(question, Take) and (words := size_problem(question.frames, question.octets)):
         return _refuse(talk, Refused("Size", words))
+    elif isinstance(question, Take) and (words := busy_poll_problem(question.busy_poll)):
+        return _refuse(talk, Refused("BusyPoll", words))
     return Step(talk, (Ask(question),))
 
 

@@ -57,12 +57,18 @@ class ReceiveRing(_Ring):
     def __init__(self, xsk: socket.socket, offsets: RingOffsets, entries: int) -> None:
         super().__init__(xsk, uapi.PAGE_RX, offsets, entries, uapi.DESCRIPTOR_OCTETS)
 
-    def take(self, most: int) -> list[tuple[int, int]]:
-        """Address in the UMEM and octets of up to `most` frames; the ring has room for as many."""
+    def take(self, most: int) -> list[tuple[int, int, bool]]:
+        """Address in the UMEM and octets of up to `most` pieces of frames, and whether the next
+        one is of the same frame. The ring has room for as many from then on."""
         count = min(self._filled(), most)
         start = self._words[self._consumer]
         places = (((start + n) & (self.entries - 1)) * 2 for n in range(count))
-        found = [(self._descriptors[p], self._descriptors[p + 1] & _MASK) for p in places]
+        found = []
+        for place in places:
+            # Octets in the lower half, options in the upper one.
+            octets = self._descriptors[place + 1]
+            more = bool(octets >> 32 & uapi.PACKET_CONTINUES)
+            found.append((self._descriptors[place], octets & _MASK, more))
         self._words[self._consumer] = (start + count) & _MASK
         return found
 

@@ -21,6 +21,10 @@ from xdpredirect.xsk.grants import CopyMode, Refusal
 from xdpredirect.xsk.umem import Size, register
 
 _FLAGS = {CopyMode.AUTO: 0, CopyMode.COPY: uapi.COPY, CopyMode.ZERO_COPY: uapi.ZERO_COPY}
+_NOT_IN_PIECES = (errno.EINVAL, errno.EOPNOTSUPP)
+"""What a kernel before 6.6 says of XDP_USE_SG; and a driver whose zero-copy has no such frames."""
+_BUSY_MICROSECONDS = 20
+"""Any but 0: AF_XDP does not wait, it polls once for each call (net/xdp/xsk.c, xsk_recvmsg)."""
 _RAW = int(socket.SOCK_RAW)
 _NO_SOCKETS = {
     errno.EPERM: "the agent lacks CAP_NET_RAW",
@@ -36,11 +40,23 @@ class Place(NamedTuple):
     queue: int
 
 
+class Wanted(NamedTuple):
+    """How a socket is bound; `multi_buffer`, and `busy_poll` frames at once, if they can be had."""
+
+    copy_mode: CopyMode
+    transmit: bool
+    multi_buffer: bool = False
+    busy_poll: int | None = None
+
+
 class Made(NamedTuple):
-    """A bound socket and the memfd of its UMEM, both to be closed by the caller."""
+    """A bound socket and the memfd of its UMEM, both to be closed by the caller, and what it has of
+    what was wanted."""
 
     socket: socket.socket
     memfd: int
+    multi_buffer: bool
+    busy_poll: int | None
 
 
 class RingsUnmappable(OSError):
@@ -56,12 +72,23 @@ def probe() -> None:
         raise OSError(error.errno, why, "AF_XDP") from error
 
 
-def open_bound(place: Place, size: Size, copy_mode: CopyMode, transmit: bool) -> Made:
+def open_bound(place: Place, size: Size, wanted: Wanted) -> Made:
     """A socket that receives from `place`, with rings of `size.frames` entries.
 
     Raises OSError: EBUSY when the queue is somebody's, EINVAL when there is no such queue, ENODEV
     no such device, EOPNOTSUPP no zero-copy, EPERM no CAP_NET_RAW; and RingsUnmappable.
     """
+    try:
+        return _open(place, size, wanted)
+    except OSError as error:
+        if not wanted.multi_buffer or error.errno not in _NOT_IN_PIECES:
+            raise
+    # A new socket: the UMEM of this one stays marked (net/xdp/xsk_buff_pool.c, xp_assign_dev).
+    return _open(place, size, wanted._replace(multi_buffer=False))
+
+
+def _open(place: Place, size: Size, wanted: Wanted) -> Made:
+    transmit = wanted.transmit
     made = socket.socket(uapi.AF_XDP, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
     try:
         memfd = register(made, size)
@@ -77,7 +104,8 @@ def open_bound(place: Place, size: Size, copy_mode: CopyMode, transmit: bool) ->
             for option, entries in rings.items():
                 made.setsockopt(uapi.SOL_XDP, option, uapi.ENTRIES.pack(entries))
             _fill(made, size, size.frames // 2 if transmit else size.frames)
-            _bind(made, place, _FLAGS[copy_mode] | uapi.NEED_WAKEUP)
+            in_pieces = uapi.USE_SG if wanted.multi_buffer else 0
+            _bind(made, place, _FLAGS[wanted.copy_mode] | uapi.NEED_WAKEUP | in_pieces)
             if not _has_ring(made, uapi.PAGE_RX):
                 raise RingsUnmappable(errno.EBUSY, "mmap of a ring of a bound socket")
         except BaseException:
@@ -86,7 +114,17 @@ def open_bound(place: Place, size: Size, copy_mode: CopyMode, transmit: bool) ->
     except BaseException:
         made.close()
         raise
-    return Made(made, memfd)
+    return Made(made, memfd, wanted.multi_buffer, _poll_busily(made, wanted.busy_poll))
+
+
+def _poll_busily(xsk: socket.socket, budget: int | None) -> int | None:
+    if budget is not None:
+        try:
+            busy_poll(xsk.fileno(), _BUSY_MICROSECONDS, budget)
+        except OSError:
+            # ENOPROTOOPT before Linux 5.11, or without CONFIG_NET_RX_BUSY_POLL.
+            return None
+    return budget
 
 
 def _fill(xsk: socket.socket, size: Size, filled: int) -> None:
@@ -111,7 +149,7 @@ def _bind(xsk: socket.socket, place: Place, flags: int) -> None:
 def is_free(place: Place) -> bool:
     """Whether nobody has the queue. In copy mode, so that no driver hears of it."""
     try:
-        made = open_bound(place, Size(64, 2048), CopyMode.COPY, False)
+        made = open_bound(place, Size(64, 2048), Wanted(CopyMode.COPY, transmit=False))
     except OSError as error:
         return error.errno != errno.EBUSY
     made.socket.close()

@@ -9,10 +9,12 @@ MMAP_OFFSETS, RX_RING, TX_RING, UMEM_REG = 1, 2, 3, 4
 FILL_RING, COMPLETION_RING, STATISTICS, OPTIONS = 5, 6, 7, 8
 """Options of SOL_XDP."""
 
-COPY, ZERO_COPY, NEED_WAKEUP = 1 << 1, 1 << 2, 1 << 3
+COPY, ZERO_COPY, NEED_WAKEUP, USE_SG = 1 << 1, 1 << 2, 1 << 3, 1 << 4
 """Flags of bind()."""
 OPTION_ZERO_COPY = 1 << 0
 RING_NEED_WAKEUP = 1 << 0
+PACKET_CONTINUES = 1 << 0
+"""Of the options of a descriptor: the next one has more of the frame."""
 
 PAGE_RX, PAGE_TX = 0, 0x80000000
 PAGE_FILL, PAGE_COMPLETION = 0x100000000, 0x180000000
@@ -55,7 +57,7 @@ class Offsets(NamedTuple):
 class Statistics(NamedTuple):
     """xdp_statistics: frames since the socket was made.
 
-    `rx_dropped` are those that `dropped_otherwise` tells apart, `rx_invalid_descs` and
+    `rx_dropped` are those that the methods tell apart, `rx_invalid_descs` and
     `tx_invalid_descs` the client's mistakes; `tx_ring_empty_descs`: nothing was lost but time.
     """
 
@@ -66,10 +68,20 @@ class Statistics(NamedTuple):
     rx_fill_ring_empty_descs: int
     tx_ring_empty_descs: int
 
-    def dropped_otherwise(self, zero_copy: bool) -> int:
+    def for_want_of_memory(self, zero_copy: bool, multi_buffer: bool) -> int:
+        """Frames for which the fill ring had too little; in zero-copy mode, attempts to look.
+
+        Where a frame may take several buffers, a ring that has some, but too few, is not counted
+        as empty (net/xdp/xsk_buff_pool.c, xp_can_alloc). But then nothing else is in rx_dropped.
+        """
+        counted_as_dropped = multi_buffer and not zero_copy
+        return self.rx_dropped if counted_as_dropped else self.rx_fill_ring_empty_descs
+
+    def dropped_otherwise(self, zero_copy: bool, multi_buffer: bool) -> int:
         """Frames lost neither for a full ring nor for want of a buffer. In copy mode the kernel
         counts the latter in rx_dropped as well (net/xdp/xsk.c, __xsk_rcv)."""
-        return max(0, self.rx_dropped - (0 if zero_copy else self.rx_fill_ring_empty_descs))
+        memory = 0 if zero_copy else self.for_want_of_memory(zero_copy, multi_buffer)
+        return max(0, self.rx_dropped - memory)
 
 
 def offsets(raw: bytes) -> Offsets:

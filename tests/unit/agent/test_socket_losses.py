@@ -52,6 +52,15 @@ def test_in_zero_copy_an_attempt_to_find_a_buffer_is_no_frame() -> None:
     assert list(lost(ledger).values()) == [5]
 
 
+def test_for_want_of_a_buffer_more_the_kernel_says_dropped_alone() -> None:
+    several = replace(holding(full=5, empty=2, dropped=9), multi_buffer=True)
+    there = ("in", "socket 3")
+    assert lost(folded(Ledger(), a=several)) == {
+        ("o", "r", "SocketRingFull", "ENOBUFS", *there): 5,
+        ("o", "r", "SocketFillRingEmpty", "ENOMEM", *there): 9,
+    }
+
+
 def test_where_the_monitor_counts_they_only_are_remembered() -> None:
     ledger = folded(Ledger(), "boot:1", a=holding(full=5))
     assert not ledger.totals

@@ -47,7 +47,7 @@ def test_the_conversation_goes_as_written() -> None:
 @pytest.mark.parametrize("row", rows("Records"), ids=lambda row: row[0])
 def test_every_record_is_one(row: list[str]) -> None:
     values = {"INTERFACE": "eth0", "IFINDEX": "4", "QUEUE": "3", "FRAMES": "64", "OCTETS": "2048"}
-    values |= {"NAME": "ids", "COPY": "zerocopy", "ACCESS": "transmit"}
+    values |= {"NAME": "ids", "COPY": "zerocopy", "ACCESS": "transmit", "BUDGET": "64"}
 
     def filled(text: str) -> bytes:
         return " ".join(values.get(w, w) for w in text.strip("`").split()).encode()
@@ -82,4 +82,5 @@ def test_every_limit_is_as_written() -> None:
         [server.MOST_OF_PEER, server.MOST_CONNECTIONS],
     ]
     assert f"is at most {messages.MOST_OCTETS}" in TEXT
+    assert f"| `BUDGET` | 1 to {messages.MOST_BUDGET} |" in TEXT
     assert f"from {messages.LEAST_FRAMES} to {messages.MOST_FRAMES}" in TEXT

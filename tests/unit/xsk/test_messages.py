@@ -22,6 +22,9 @@ REQUESTS: dict[bytes, Request] = {
     b"hello 1 testpmd-0.a_b": Hello(1, "testpmd-0.a_b"),
     b"take eth0 0 2048 2048": Take("eth0", 0, 2048, 2048),
     b"take enp1s0f0.4094@x 4095 64 4096": Take("enp1s0f0.4094@x", 4095, 64, 4096),
+    b"take eth0 0 64 2048 multi-buffer": Take("eth0", 0, 64, 2048, multi_buffer=True),
+    b"take eth0 0 64 2048 busy-poll 64": Take("eth0", 0, 64, 2048, busy_poll=64),
+    b"take eth0 0 64 2048 multi-buffer busy-poll 0": Take("eth0", 0, 64, 2048, True, 0),
     b"return eth0 17": Return("eth0", 17),
     b"release eth0 17": Release("eth0", 17),
 }
@@ -30,6 +33,12 @@ REPLIES: dict[bytes, Reply] = {
     b"hello 1": Hello(1, ""),
     b"bound eth0 4 17 2048 2048 copy receive": Bound("eth0", 4, 17, 2048, 2048, False, False),
     b"bound eth0 4 0 64 4096 zerocopy transmit": Bound("eth0", 4, 0, 64, 4096, True, True),
+    b"bound eth0 4 0 64 2048 copy receive multi-buffer": Bound(
+        "eth0", 4, 0, 64, 2048, False, False, multi_buffer=True
+    ),
+    b"bound eth0 4 0 64 2048 copy receive busy-poll 8": Bound(
+        "eth0", 4, 0, 64, 2048, False, False, busy_poll=8
+    ),
     b"kept eth0 1": Told("kept", "eth0", 1),
     b"released eth0 1": Told("released", "eth0", 1),
     b"withdrawn eth0 1": Told("withdrawn", "eth0", 1),
@@ -56,6 +65,15 @@ NO_REQUESTS = (
     b"take eth0 0 2048",
     b"take eth0 0 2048 2048 ",
     b"take eth0 0 2048 2048 2048",
+    b"take eth0 0 2048 2048 multi-buffer ",
+    b"take eth0 0 2048 2048  multi-buffer",
+    b"take eth0 0 2048 2048 multibuffer",
+    b"take eth0 0 2048 2048 multi-buffer multi-buffer",
+    b"take eth0 0 multi-buffer",
+    b"take eth0 0 2048 2048 busy-poll",
+    b"take eth0 0 2048 2048 busy-poll 064",
+    b"take eth0 0 2048 2048 busy-poll 20 64",
+    b"take eth0 0 2048 2048 busy-poll 8 multi-buffer",
     b"take  eth0 0 2048 2048",
     b"take\teth0\t0\t2048\t2048",
     b"take eth0 00 2048 2048",

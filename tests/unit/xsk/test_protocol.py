@@ -106,6 +106,9 @@ def test_who_breaks_the_protocol_is_hung_up_on(talk: Talk, received: Received, r
         (HOLDING, Received(b"return eth0 0", descriptors=1), "AlreadyHeld"),
         (GREETED, Received(b"take eth0 0 2000 2048"), "Size"),
         (GREETED, Received(b"take eth0 0 2048 1500"), "Size"),
+        (GREETED, Received(b"take eth0 0 2000 2048 multi-buffer"), "Size"),
+        (GREETED, Received(b"take eth0 0 2048 2048 busy-poll 0"), "BusyPoll"),
+        (GREETED, Received(b"take eth0 0 2048 2048 busy-poll 65"), "BusyPoll"),
         (
             replace(GREETED, held=frozenset(("e", n) for n in range(MOST_QUEUES))),
             Received(b"take eth0 0 2048 2048"),
