@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 
 from tests.node.processes import root_options, status
-from tests.node.product import Product
+from tests.node.product import NAMESPACE, Product
 from tests.node.receivers import SPACE, Receivers, example, frames, printed
 
 N = 200
+LEFT = "from xdpredirect.xsk.memory_limit import memory_left as left; print(left())"
 # CAP_NET_ADMIN, CAP_NET_RAW, CAP_IPC_LOCK, CAP_PERFMON, CAP_BPF
 CAPABILITIES = 1 << 12 | 1 << 13 | 1 << 14 | 1 << 38 | 1 << 39
+# Of the chart's agents, and of what `xdpredirect receive` takes.
+MEMORY_LIMIT, SOCKET = 512 << 20, 4 << 20
 
 
 class Claimants(Receivers):
@@ -55,6 +58,13 @@ class Claimants(Receivers):
         return list(json.loads(self.product.machines.kubectl("get", *words, "-o", "json"))["items"])
 
 
+def memory_left(product: Product, node: str) -> int:
+    """Octets, as the agent of a node finds them."""
+    pod = product.agents()[node]["metadata"]["name"]
+    python = ["/opt/xdpredirect/bin/python", "-c", LEFT]
+    return int(product.machines.kubectl("exec", "-n", NAMESPACE, pod, "--", *python))
+
+
 @pytest.fixture
 def claimants(installed: Product) -> Iterator[Claimants]:
     """Agents whose queues pods may claim, as ci/claims-values.yaml of the chart has them."""
@@ -90,6 +100,8 @@ def test_a_claimed_queue_brings_the_exact_frames_and_is_free_afterwards(
     assert int(status(agent)["CapEff"], 16) == CAPABILITIES
     assert int(status(agent)["CapBnd"], 16) == CAPABILITIES
     assert "ro" in root_options(agent)
+    # It sees the limit of its container, which the socket has used some of by now.
+    assert 0 < memory_left(product, name) < MEMORY_LIMIT - SOCKET
 
     # The node has one queue.
     only_here = {"kubernetes.io/hostname": name}

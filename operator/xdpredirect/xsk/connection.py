@@ -138,16 +138,12 @@ class Connection:
         if isinstance(handed, Refusal):
             self._refuse(take, handed)
             return
-        lease = handed.lease
-        self._held[lease.place] = lease
-        self._say("%s: handed to process %s", lease)
-        try:
-            bound = _bound(take, lease)
-            step = protocol.settle(self._talk, take, bound)
-            self._talk = step.talk
-            self._send(record(bound), lease.socket.fileno(), handed.memfd)
-        finally:
-            os.close(handed.memfd)
+        self._held[handed.place] = handed
+        self._say("%s: handed to process %s", handed)
+        bound = _bound(take, handed)
+        step = protocol.settle(self._talk, take, bound)
+        self._talk = step.talk
+        self._send(record(bound), handed.socket.fileno(), handed.memfd)
 
     def _resume(self, given: Return, descriptor: int) -> None:
         lease = self._leases.resume(self.peer, given.interface, given.queue, descriptor)

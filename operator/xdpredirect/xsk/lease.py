@@ -1,22 +1,29 @@
 """One queue in the hands of one client. Made by `leases`."""
 
+import os
 import socket
 from dataclasses import dataclass
 
 from xdpredirect.xsk import sockets
 from xdpredirect.xsk.grants import Grant, Peer
 from xdpredirect.xsk.holding import Holding
+from xdpredirect.xsk.umem import empty
+
+NO_MEMFD = -1
 
 
 @dataclass
 class Lease:
-    """`grants` are those of all rules whose frames of this queue go to the client."""
+    """`grants` are those of all rules whose frames of this queue go to the client. `memfd` has the
+    memory of the socket, `octets` long; it is not there for one that an earlier broker made."""
 
     grants: tuple[Grant, ...]
     queue: int
     peer: Peer
     socket: socket.socket
     zero_copy: bool
+    memfd: int = NO_MEMFD
+    octets: int = 0
 
     @property
     def place(self) -> tuple[str, int]:
@@ -39,13 +46,20 @@ class Lease:
             cookie=sockets.cookie(self.socket),
         )
 
+    def close(self) -> None:
+        """Let go of the duplicates; what the client has stays as it is."""
+        self.socket.close()
+        if self.memfd != NO_MEMFD:
+            os.close(self.memfd)
+            self.memfd = NO_MEMFD
 
-@dataclass(frozen=True)
-class Handed:
-    """A new lease, and the memfd that goes to the client, to be closed by the caller."""
-
-    lease: Lease
-    memfd: int
+    def free(self) -> None:
+        """Empty the memory, and let go. Nothing receives into it any more. Raises OSError."""
+        try:
+            if self.memfd != NO_MEMFD:
+                empty(self.memfd, self.octets)
+        finally:
+            self.close()
 
 
 class Busy(Exception):

@@ -15,7 +15,7 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True)
 class Remembered:
-    """A socket as it was bound, and for whom: `uid` and `pod` as in Peer."""
+    """A socket as it was bound, and for whom: `uid` and `pod` as in Peer. `octets` of memory."""
 
     cookie: int
     interface: str
@@ -23,6 +23,7 @@ class Remembered:
     queue: int
     uid: int
     pod: str
+    octets: int = 0
 
     def is_of(self, peer: Peer) -> bool:
         """Whether it was handed to this user or pod."""
