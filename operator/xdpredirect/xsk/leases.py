@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from xdpredirect.xsk import sockets
@@ -44,6 +44,7 @@ class Leases:
         self._held: dict[tuple[str, int], Lease] = {}
         self._releasing: dict[Place, Lease] = {}
         self._ended: deque[Holding] = deque(maxlen=MOST_ENDED)
+        self._problem = ""
         self.changes = 0
 
     def held(self) -> tuple[Lease, ...]:
@@ -203,16 +204,21 @@ class Leases:
         return None
 
     def _remember(self, known: Remembered) -> None:
-        try:
-            self._memory.keep(known)
-        except OSError as error:
-            log.error("%s; the next agent will not know the socket", error)
+        self._write(lambda: self._memory.keep(known))
 
     def _forget(self, interface: str, queue: int) -> None:
+        self._write(lambda: self._memory.forget(interface, queue))
+
+    def _write(self, change: Callable[[], None]) -> None:
         try:
-            self._memory.forget(interface, queue)
+            change()
         except OSError as error:
-            log.error("%s; the next agent will know a socket too many", error)
+            # Said once: a full disk does not get better by a line for each client.
+            if str(error) != self._problem:
+                log.error("%s; the next agent will not know all sockets", error)
+            self._problem = str(error)
+        else:
+            self._problem = ""
 
     def _keep(self, lease: Lease) -> bool:
         """Whether the lease goes on; its slots are then those of the grants that it has now."""
