@@ -17,12 +17,13 @@ from tests.bench.process import resident
 from tests.bench.sample import Samples, Spread, ratios, spread, take_turns
 from tests.bench.testrun import on_cpu
 from tests.kernel.lab import Host, Lab, Port
+from tests.kernel.memory_cgroup import MemoryCgroup, memory_cgroup
 from xdpredirect.errors import SocketRefused
 from xdpredirect.xsk.client import connect
 
 TURN = 1 << 17
 """Frames a turn: some 100 ms."""
-DRAIN_SECONDS, PATIENCE_SECONDS = 0.005, 60.0
+DRAIN_SECONDS, PATIENCE_SECONDS, RELEASING_SECONDS = 0.005, 60.0, 2.0
 READER_CPU = 1
 GRANTS = 16
 """Sockets at once: as many connections as one user may have."""
@@ -40,15 +41,19 @@ def measure(rounds: int, builds: int, takes: int) -> dict[str, Spread]:
             samples[name] += values
     with Lab() as lab:
         host = lab.veth(("dut", "p1"), ("gen", "e0"), queues=GRANTS)[0].host
-        with _agent(host, f"0-{GRANTS - 1}") as agent:
+        queues = f"0-{GRANTS - 1}"
+        with memory_cgroup() as cgroup, _agent(host, queues, *cgroup.join) as agent:
             handshake = [_take(host, number % GRANTS) for number in range(takes)]
-            memory = _memory(host, agent)
+            # Those are given back, which the broker sees a quarter of a second later.
+            time.sleep(RELEASING_SECONDS)
+            memory = _memory(host, agent, cgroup)
     return {
         "sockets.frames": ratios(samples, "ours", "peer"),
         "sockets.handshake": spread(handshake),
         "sockets.agent": spread([memory["agent"]]),
         "sockets.rss": spread([memory["rss"]]),
         "sockets.umem": spread([memory["umem"]]),
+        "sockets.cgroup": spread([memory["cgroup"]]),
     }
 
 
@@ -100,16 +105,18 @@ def _redirected(arrival: Port) -> int:
 
 
 @contextlib.contextmanager
-def _agent(host: Host, queues: str) -> Iterator[Popen[str]]:
-    """An agent whose object hands out `queues` of p1 to root, until the end of the block."""
+def _agent(host: Host, queues: str, *before: str) -> Iterator[Popen[str]]:
+    """An agent whose object hands out `queues` of p1 to root, until the end of the block; run by
+    the command `before`."""
     files = host.state_dir / "files"
     files.mkdir()
     handed = {"queues": queues, "copyMode": "Copy", "clients": [{"type": "Users", "users": ["0"]}]}
     action = {"type": "Sockets", "sockets": handed}
     rule = {"name": "all", "match": {"all": True}, "action": action}
     (files / "bench.yaml").write_text(yaml.safe_dump(documents.redirect([rule])))
-    argv = ["sh", "-c", 'exec "$@" >/dev/null 2>&1', "sh", sys.executable, "-m", "xdpredirect"]
-    with host.running([*argv, "agent", "--files", str(files)]) as process:
+    quiet = ["sh", "-c", 'exec "$@" >/dev/null 2>&1', "sh"]
+    argv = [sys.executable, "-m", "xdpredirect", "agent", "--files", str(files)]
+    with host.running([*quiet, *before, *argv]) as process:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not (host.state_dir / "sockets" / "broker.sock").exists():
             if process.poll() is not None or time.monotonic() > deadline:
@@ -141,16 +148,25 @@ def _take(host: Host, queue: int) -> float:
                 raise
 
 
-def _memory(host: Host, agent: Popen[str]) -> dict[str, float]:
-    """KiB for one socket of 2048 frames: of the agent's resident memory, and of the machine's
-    shared memory, where its UMEM is. And MiB that the agent has in all."""
-    before = {"agent": resident(agent.pid) * _KIB, "umem": _shared()}
+def _memory(host: Host, agent: Popen[str], cgroup: MemoryCgroup) -> dict[str, float]:
+    """KiB for one socket of 2048 frames: of the agent's resident memory, of the machine's shared
+    memory, where its UMEM is, and of what counts for the agent's cgroup. And MiB that the agent has
+    in all."""
+    before = _taken(agent, cgroup)
     with contextlib.ExitStack() as stack:
         for queue in range(GRANTS):
             stack.enter_context(connect(host.state_dir / "sockets", "p1", queue))
-        after = {"agent": resident(agent.pid) * _KIB, "umem": _shared()}
+        after = _taken(agent, cgroup)
     found = {name: (after[name] - before[name]) / GRANTS for name in before}
     return {**found, "rss": after["agent"] / _KIB}
+
+
+def _taken(agent: Popen[str], cgroup: MemoryCgroup) -> dict[str, float]:
+    return {
+        "agent": resident(agent.pid) * _KIB,
+        "umem": _shared(),
+        "cgroup": cgroup.usage() / _KIB,
+    }
 
 
 def _shared() -> float:

@@ -1,8 +1,10 @@
 """Attacks on the socket broker by what is sent to it: each fails with its reason, and nothing of it
 stays; whoever behaves is served as before."""
 
+import logging
 import os
 import random
+import re
 import resource
 import socket
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ HELLO, TAKE = b"hello 1 a", b"take p1 0 64 2048"
 # SCM_MAX_FD of the kernel.
 MOST_DESCRIPTORS = 253
 MEGABYTE = 1 << 20
+CYCLES = 50
 
 
 def descriptors() -> int:
@@ -207,3 +210,21 @@ def test_a_broker_without_descriptors_waits_for_them(
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         late.settimeout(60.0)
         assert late.recv(64) == b"hello 1"
+
+
+def test_who_comes_and_goes_all_the_time_does_not_fill_the_log(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "xdpredirect.xsk")
+    with brokered(lab) as b:
+        b.grant(users={0})
+        # Nor does a disk on which nothing can be written.
+        b.memory.mkdir()
+        for _ in range(CYCLES):
+            b.connect().close()
+        b.wait(lambda: not b.server.report())
+    said = [text for text in caplog.messages if "handed to process" in text]
+    summed = [re.search("one of ([0-9]+) more such", text) for text in said]
+    assert len(said) < CYCLES / 2
+    assert sum(int(found[1]) if found else 1 for found in summed) == CYCLES
+    assert sum("the next agent will not know" in text for text in caplog.messages) == 1

@@ -2,15 +2,15 @@
 
 import array
 import contextlib
-import logging
 import os
 import socket
 import time
 
 from xdpredirect.xsk import protocol
+from xdpredirect.xsk.client_log import Shared
 from xdpredirect.xsk.closing import Closing, Owner
 from xdpredirect.xsk.grants import Peer, Refusal
-from xdpredirect.xsk.lease import Busy, Handed, Lease
+from xdpredirect.xsk.lease import Busy, Lease
 from xdpredirect.xsk.leases import Leases
 from xdpredirect.xsk.messages import (
     REQUEST_OCTETS,
@@ -31,16 +31,16 @@ it."""
 _CLOEXEC = 0x40000000  # MSG_CMSG_CLOEXEC
 _QUIET = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 _NO_DESCRIPTOR = -1
-log = logging.getLogger("xdpredirect.xsk")
 
 
 class Connection:
     """Owns the socket and the pidfd; `over` once it is to be closed."""
 
     def __init__(
-        self, connection: socket.socket, who: tuple[Peer, int], leases: Leases, closing: Closing
+        self, connection: socket.socket, who: tuple[Peer, int], leases: Leases, shared: Shared
     ) -> None:
-        self.socket, self._leases, self._closing = connection, leases, closing
+        self.socket, self._leases = connection, leases
+        self._closing, self._log = shared
         self.peer, self.pidfd = who
         self.over = False
         self.waiting: Take | None = None
@@ -97,7 +97,7 @@ class Connection:
     def close(self) -> None:
         """Everything it holds is given up."""
         for lease in self._held.values():
-            log.info("%s: given up by process %s", _name(*lease.place), self.peer.pid)
+            self._say("%s: given up by process %s", lease)
             self._leases.end(lease)
         self.drop()
 
@@ -115,7 +115,8 @@ class Connection:
                     self._send(data)
                 case Log(name):
                     who = f"process {self.peer.pid} of user {self.peer.uid}"
-                    log.info("%s%s says it is %s", who, self.peer.pod and " in a pod", name)
+                    where = self.peer.pod and " in a pod"
+                    self._log.info(self.owner, "%s%s says it is %s", who, where, name)
                 case HangUp():
                     self.over = True
                 case Ask(Take() as take):
@@ -138,18 +139,14 @@ class Connection:
             self._refuse(take, handed)
             return
         self.waiting = None
-        lease = handed.lease
-        self._held[lease.place] = lease
-        log.info("%s: handed to process %s", _name(*lease.place), self.peer.pid)
-        try:
-            bound = _bound(take, handed)
-            step = protocol.settle(self._talk, take, bound)
-            self._talk = step.talk
-            self._send(record(bound), lease.socket.fileno(), handed.memfd)
-        finally:
-            os.close(handed.memfd)
+        self._held[handed.place] = handed
+        self._say("%s: handed to process %s", handed)
+        bound = _bound(take, handed)
+        step = protocol.settle(self._talk, take, bound)
+        self._talk = step.talk
+        self._send(record(bound), handed.socket.fileno(), handed.memfd)
 
-    def _taken(self, take: Take) -> Handed | Refusal:
+    def _taken(self, take: Take) -> Lease | Refusal:
         try:
             return self._leases.take(self.peer, take)
         except Busy:
@@ -162,7 +159,7 @@ class Connection:
             self._refuse(given, lease)
             return
         self._held[lease.place] = lease
-        log.info("%s: brought back by process %s", _name(*lease.place), self.peer.pid)
+        self._say("%s: brought back by process %s", lease)
         self._carry_out(protocol.settle(self._talk, given, _told("kept", given)))
 
     def _release(self, release: Release) -> None:
@@ -173,9 +170,13 @@ class Connection:
     def _refuse(self, question: Take | Return, refusal: Refusal) -> None:
         place = _name(question.interface, question.queue)
         who = f"process {self.peer.pid} of user {self.peer.uid}"
-        log.warning("%s: refused to %s: %s: %s", place, who, refusal.reason, refusal.sentence)
+        words = (place, who, refusal.reason, refusal.sentence)
+        self._log.warning(self.owner, "%s: refused to %s: %s: %s", *words)
         refused = Refused(refusal.reason, refusal.sentence)
         self._carry_out(protocol.settle(self._talk, question, refused))
+
+    def _say(self, form: str, lease: Lease) -> None:
+        self._log.info(self.owner, form, _name(*lease.place), self.peer.pid)
 
     def _send(self, data: bytes, *descriptors: int) -> None:
         try:
@@ -224,12 +225,11 @@ def take_record(connection: socket.socket) -> tuple[Received, list[int]]:
     return Received(data, len(numbers), cut), list(numbers)
 
 
-def _bound(take: Take, handed: Handed) -> Bound:
-    lease = handed.lease
+def _bound(take: Take, lease: Lease) -> Bound:
     ifindex, transmit = lease.grants[0].ifindex, any(grant.transmit for grant in lease.grants)
     place = (take.interface, ifindex, take.queue)
     size = (take.frames, take.octets)
-    wishes = (lease.multi_buffer, handed.busy_poll)
+    wishes = (lease.multi_buffer, lease.busy_poll)
     return Bound(*place, *size, lease.zero_copy, transmit, *wishes)
 
 

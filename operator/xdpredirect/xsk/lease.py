@@ -1,16 +1,22 @@
 """One queue in the hands of one client. Made by `leases`."""
 
+import os
 import socket
 from dataclasses import dataclass
 
 from xdpredirect.xsk import sockets
 from xdpredirect.xsk.grants import Grant, Peer
 from xdpredirect.xsk.holding import Holding
+from xdpredirect.xsk.umem import empty
+
+NO_MEMFD = -1
 
 
 @dataclass
 class Lease:
-    """`grants` are those of all rules whose frames of this queue go to the client."""
+    """`grants` are those of all rules whose frames of this queue go to the client, who may poll for
+    `busy_poll` frames at once. `memfd` has the memory of the socket, `octets` long; neither is known
+    of one that an earlier broker made."""
 
     grants: tuple[Grant, ...]
     queue: int
@@ -18,6 +24,9 @@ class Lease:
     socket: socket.socket
     zero_copy: bool
     multi_buffer: bool = False
+    busy_poll: int | None = None
+    memfd: int = NO_MEMFD
+    octets: int = 0
 
     @property
     def place(self) -> tuple[str, int]:
@@ -41,15 +50,20 @@ class Lease:
             cookie=sockets.cookie(self.socket),
         )
 
+    def close(self) -> None:
+        """Let go of the duplicates; what the client has stays as it is."""
+        self.socket.close()
+        if self.memfd != NO_MEMFD:
+            os.close(self.memfd)
+            self.memfd = NO_MEMFD
 
-@dataclass(frozen=True)
-class Handed:
-    """A new lease, the memfd that goes to the client, to be closed by the caller, and how many
-    frames the client may poll for at once."""
-
-    lease: Lease
-    memfd: int
-    busy_poll: int | None
+    def free(self) -> None:
+        """Empty the memory, and let go. Nothing receives into it any more. Raises OSError."""
+        try:
+            if self.memfd != NO_MEMFD:
+                empty(self.memfd, self.octets)
+        finally:
+            self.close()
 
 
 class Busy(Exception):

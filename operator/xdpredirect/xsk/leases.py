@@ -12,14 +12,15 @@ from collections import deque
 from collections.abc import Collection
 from pathlib import Path
 
-from xdpredirect.errors import XdpRedirectError, errno_name
 from xdpredirect.xsk import sockets
 from xdpredirect.xsk.grants import Grant, Peer, Refusal, Slots, authorise, granted
 from xdpredirect.xsk.holding import Holding
-from xdpredirect.xsk.lease import Busy, Handed, Lease
+from xdpredirect.xsk.lease import NO_MEMFD, Busy, Lease
 from xdpredirect.xsk.memory import Memory, Remembered
+from xdpredirect.xsk.memory_limit import memory_left
 from xdpredirect.xsk.messages import Take
-from xdpredirect.xsk.refused_binds import refusal_of
+from xdpredirect.xsk.refused_binds import no_room, refusal_of
+from xdpredirect.xsk.slots import LeaseSlots
 from xdpredirect.xsk.sockets import Place, Wanted
 from xdpredirect.xsk.uapi import AF_XDP
 from xdpredirect.xsk.umem import Size
@@ -36,7 +37,9 @@ class Leases:
     """
 
     def __init__(self, slots: Slots, memory: Path) -> None:
-        self._slots, self._memory = slots, Memory(memory)
+        self._slots, self._memory = LeaseSlots(slots), Memory(memory)
+        # Their pages count for a cgroup that this agent does not see.
+        self._inherited = frozenset(known.cookie for known in self._memory.all())
         self._grants: tuple[Grant, ...] = ()
         self._held: dict[tuple[str, int], Lease] = {}
         self._releasing: dict[Place, Lease] = {}
@@ -58,13 +61,15 @@ class Leases:
         self._ended.clear()
         return (*ended, *(lease.look() for lease in self.held()))
 
-    def take(self, peer: Peer, wanted: Take) -> Handed | Refusal:
+    def take(self, peer: Peer, wanted: Take) -> Lease | Refusal:
         """A socket for the peer, already in its slots. Raises Busy."""
         grants = self._authorised(peer, wanted.interface, wanted.queue)
         if isinstance(grants, Refusal):
             return grants
         place = Place(grants[0].ifindex, wanted.queue)
         size = Size(wanted.frames, wanted.octets)
+        if refusal := self._no_room(size.total):
+            return refusal
         transmit = any(grant.transmit for grant in grants)
         how = Wanted(grants[0].copy_mode, transmit, wanted.multi_buffer, wanted.busy_poll)
         try:
@@ -75,15 +80,18 @@ class Leases:
             if error.errno == errno.EBUSY:
                 raise Busy from error
             return refusal_of(error)
-        self._releasing.pop(place, None)
-        zero_copy = sockets.is_zero_copy(made.socket)
-        lease = Lease(grants, wanted.queue, peer, made.socket, zero_copy, made.multi_buffer)
-        refusal = self._begin(lease)
-        if refusal:
-            os.close(made.memfd)
-            made.socket.close()
+        self._free(place)
+        lease = Lease(
+            *(grants, wanted.queue, peer, made.socket, sockets.is_zero_copy(made.socket)),
+            multi_buffer=made.multi_buffer,
+            busy_poll=made.busy_poll,
+            memfd=made.memfd,
+            octets=size.total,
+        )
+        if refusal := self._begin(lease):
+            lease.close()
             return refusal
-        return Handed(lease, made.memfd, made.busy_poll)
+        return lease
 
     def resume(self, peer: Peer, interface: str, queue: int, fd: int) -> Lease | Refusal:
         """Hold again what an earlier broker handed to the peer. `fd` stays the caller's."""
@@ -106,6 +114,7 @@ class Leases:
     def _recognise(self, returned: Lease) -> Refusal | None:
         """Whether it is what was handed out; says how it was bound, which the kernel tells not."""
         known = self._memory.of(*returned.place)
+        returned.octets = known.octets if known else 0
         if (
             known is None
             or not known.is_of(returned.peer)
@@ -124,14 +133,15 @@ class Leases:
     def end(self, lease: Lease) -> None:
         """Its slots are emptied first, so that nothing arrives any more, then the duplicate goes.
         The queue is free once the client has closed its own."""
-        for grant in lease.grants:
-            self._empty(grant, lease.queue)
+        self._slots.empty(lease.grants, lease.queue)
         self._ended.append(lease.look())
         lease.socket.close()
         self._held.pop(lease.place, None)
-        self._releasing[Place(lease.grants[0].ifindex, lease.queue)] = lease
+        place = Place(lease.grants[0].ifindex, lease.queue)
+        self._free(place)
+        self._releasing[place] = lease
         self.changes += 1
-        self._forget(*lease.place)
+        self._memory.forget(*lease.place)
 
     def update(self, grants: Collection[Grant]) -> tuple[Lease, ...]:
         """These are the grants from now on. Returns the leases that ended by it."""
@@ -145,14 +155,39 @@ class Leases:
     def look_at_releasing(self) -> None:
         """Which of them are free by now."""
         for place in [place for place in self._releasing if sockets.is_free(place)]:
-            del self._releasing[place]
+            self._free(place)
             self.changes += 1
 
     def close(self) -> None:
         """Let go of all duplicates. Clients keep their sockets, and those their slots."""
-        for lease in self.held():
-            lease.socket.close()
+        self.look_at_releasing()
+        for lease in (*self.held(), *self.releasing()):
+            lease.close()
         self._held.clear()
+        self._releasing.clear()
+
+    def _free(self, place: Place) -> None:
+        """The client has closed the socket, so that the memory can go as well."""
+        if lease := self._releasing.pop(place, None):
+            try:
+                lease.free()
+            except OSError as error:
+                name = f"queue {lease.queue} of {lease.place[0]}"
+                log.error("cannot free the memory of %s: %s", name, error)
+
+    def _no_room(self, octets: int) -> Refusal | None:
+        """Why there is no memory for a UMEM."""
+        if no_room(octets + self._of_inherited(), left := memory_left()) is None:
+            return None
+        for known in self._memory.all():
+            place = Place(known.ifindex, known.queue)
+            if (known.interface, known.queue) not in self._held and sockets.is_free(place):
+                self._memory.forget(known.interface, known.queue)
+        return no_room(octets + self._of_inherited(), left)
+
+    def _of_inherited(self) -> int:
+        known = [s.octets for s in self._memory.all() if s.cookie in self._inherited]
+        return sum(known) + sum(s.octets for s in self.releasing() if s.memfd == NO_MEMFD)
 
     def _authorised(self, peer: Peer, interface: str, queue: int) -> tuple[Grant, ...] | Refusal:
         answer = authorise(peer, self._grants, interface, queue)
@@ -165,54 +200,16 @@ class Leases:
 
     def _begin(self, lease: Lease, again: bool = False) -> Refusal | None:
         """Fill its slots, all or none."""
-        filled: list[Grant] = []
-        for grant in lease.grants:
-            refusal = self._fill(grant, lease, again)
-            if refusal:
-                for other in filled:
-                    self._empty(other, lease.queue)
-                return refusal
-            filled.append(grant)
+        if refusal := self._slots.fill(lease, again):
+            return refusal
         interface, queue = lease.place
         ifindex, uid, pod = lease.grants[0].ifindex, lease.peer.uid, lease.peer.pod
         number = sockets.cookie(lease.socket)
-        known = Remembered(number, interface, ifindex, queue, uid, pod, lease.multi_buffer)
-        self._remember(known)
+        how = (lease.multi_buffer, lease.octets)
+        self._memory.keep(Remembered(number, interface, ifindex, queue, uid, pod, *how))
         self._held[lease.place] = lease
         self.changes += 1
         return None
-
-    def _fill(self, grant: Grant, lease: Lease, again: bool = False) -> Refusal | None:
-        name = f"rule {grant.rule} of {grant.redirect}"
-        try:
-            self._slots.insert(grant, lease.queue, lease.socket.fileno())
-        except OSError as error:
-            if error.errno != errno.EEXIST:
-                return Refusal("SlotFailed", f"{name}: {errno_name(error.errno or 0)}")
-            # A queue has one socket, so that what is in the slot since before can be no other one.
-            if not again:
-                return Refusal("SlotTaken", f"{name} has another socket for the queue")
-        except XdpRedirectError as error:
-            return Refusal("SlotFailed", f"{name}: {error}")
-        return None
-
-    def _empty(self, grant: Grant, queue: int) -> None:
-        try:
-            self._slots.remove(grant, queue)
-        except (XdpRedirectError, OSError) as error:
-            log.error("cannot empty the slot of queue %s of %s: %s", queue, grant.interface, error)
-
-    def _remember(self, known: Remembered) -> None:
-        try:
-            self._memory.keep(known)
-        except OSError as error:
-            log.error("%s; the next agent will not know the socket", error)
-
-    def _forget(self, interface: str, queue: int) -> None:
-        try:
-            self._memory.forget(interface, queue)
-        except OSError as error:
-            log.error("%s; the next agent will know a socket too many", error)
 
     def _keep(self, lease: Lease) -> bool:
         """Whether the lease goes on; its slots are then those of the grants that it has now."""
@@ -221,16 +218,7 @@ class Leases:
             return False
         if sockets.can_transmit(lease.socket.fileno()) and not any(grant.transmit for grant in now):
             return False
-        slots_before = {(grant.redirect, grant.rule) for grant in lease.grants}
-        slots_now = {(grant.redirect, grant.rule) for grant in now}
-        for grant in lease.grants:
-            if (grant.redirect, grant.rule) not in slots_now:
-                self._empty(grant, lease.queue)
-        for grant in now:
-            added = (grant.redirect, grant.rule) not in slots_before
-            if added and (refusal := self._fill(grant, lease)):
-                log.error("queue %s of %s: %s", lease.queue, grant.interface, refusal.sentence)
-        lease.grants = now
+        self._slots.change(lease, now)
         return True
 
     def _forget_strays(self) -> None:
@@ -240,7 +228,10 @@ class Leases:
             place = (known.interface, known.queue)
             if place in self._held or granted(peer, self._grants, *place):
                 continue
-            for grant in self._grants:
-                if grant.ifindex == known.ifindex and known.queue in grant.queues:
-                    self._empty(grant, known.queue)
-            self._forget(*place)
+            of_queue = [
+                grant
+                for grant in self._grants
+                if grant.ifindex == known.ifindex and known.queue in grant.queues
+            ]
+            self._slots.empty(of_queue, known.queue)
+            self._memory.forget(*place)

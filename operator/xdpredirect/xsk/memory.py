@@ -5,17 +5,19 @@ what tells it from any other; the kernel gives each to one socket until the next
 """
 
 import json
+import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xdpredirect.xsk.grants import Peer
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
+log = logging.getLogger("xdpredirect.xsk")
 
 
 @dataclass(frozen=True)
 class Remembered:
-    """A socket as it was bound, and for whom: `uid` and `pod` as in Peer."""
+    """A socket as it was bound, and for whom: `uid` and `pod` as in Peer. `octets` of memory."""
 
     cookie: int
     interface: str
@@ -24,6 +26,7 @@ class Remembered:
     uid: int
     pod: str
     multi_buffer: bool = False
+    octets: int = 0
 
     def is_of(self, peer: Peer) -> bool:
         """Whether it was handed to this user or pod."""
@@ -31,10 +34,12 @@ class Remembered:
 
 
 class Memory:
-    """What is written in `path`, one socket for a queue. An unreadable file holds none."""
+    """What is written in `path`, one socket for a queue. An unreadable file holds none; one that
+    cannot be written is logged once, as a full disk does not get better by a line for each client.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self._problem = path, ""
         self._boot = _BOOT.read_text().strip()
         self._sockets = {(s.interface, s.queue): s for s in self._read()}
 
@@ -47,14 +52,24 @@ class Memory:
         return self._sockets.get((interface, queue))
 
     def keep(self, socket: Remembered) -> None:
-        """In place of any other of its queue. Raises OSError."""
+        """In place of any other of its queue."""
         self._sockets[(socket.interface, socket.queue)] = socket
-        self._write()
+        self._try_to_write()
 
     def forget(self, interface: str, queue: int) -> None:
-        """Nothing happens when there is none. Raises OSError."""
+        """Nothing happens when there is none."""
         if self._sockets.pop((interface, queue), None):
+            self._try_to_write()
+
+    def _try_to_write(self) -> None:
+        try:
             self._write()
+        except OSError as error:
+            if str(error) != self._problem:
+                log.error("%s; the next agent will not know all sockets", error)
+            self._problem = str(error)
+        else:
+            self._problem = ""
 
     def _read(self) -> list[Remembered]:
         try:

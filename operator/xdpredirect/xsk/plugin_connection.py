@@ -3,21 +3,20 @@
 Made and called by `plugin_server`.
 """
 
-import logging
 import os
 import socket
 import time
 from collections.abc import Mapping
 
 from xdpredirect.xsk import device_plugin, sockets
-from xdpredirect.xsk.closing import Closing, Owner
+from xdpredirect.xsk.client_log import Shared
+from xdpredirect.xsk.closing import Owner
 from xdpredirect.xsk.connection import hang_up, send, take_record
 from xdpredirect.xsk.device_plugin import Ask, BusyPoll, Connect, Question, Step, Talk, WholeMap
 from xdpredirect.xsk.grants import Grant, Peer, WholeMaps
 from xdpredirect.xsk.protocol import HangUp, Log, Send
 
 _NO_DESCRIPTOR = -1
-log = logging.getLogger("xdpredirect.xsk")
 
 
 class PluginConnection:
@@ -30,9 +29,10 @@ class PluginConnection:
         who: tuple[Peer, int],
         device: str,
         granted: tuple[Mapping[str, Grant], WholeMaps],
-        closing: Closing,
+        shared: Shared,
     ) -> None:
-        self.socket, self._closing = connection, closing
+        self.socket = connection
+        self._closing, self._log = shared
         self.peer, self.pidfd = who
         self._grants, self._maps = granted
         self._talk = Talk(device)
@@ -86,17 +86,21 @@ class PluginConnection:
                 case Send(data):
                     self._send(data)
                 case Log(name):
-                    log.info("%s says it is on %s", self._who(), name)
+                    self._log.info(self.owner, "%s says it is on %s", self._who(), name)
                 case HangUp():
                     self.over = True
 
     def _is_granted(self, question: Question, given: int) -> bool:
         if isinstance(question, BusyPoll):
-            return _set_busy_poll(question, given)
+            return self._set_busy_poll(question, given)
         grant = self._grant()
         if grant is None and isinstance(question, Connect):
-            log.warning("map of %s: refused to %s: NotGranted", self._talk.device, self._who())
+            self._refuse()
         return grant is not None
+
+    def _refuse(self) -> None:
+        words = (self._talk.device, self._who())
+        self._log.warning(self.owner, "map of %s: refused to %s: NotGranted", *words)
 
     def _grant(self) -> Grant | None:
         """A user of a pod is no user of the host, though the numbers may be the same."""
@@ -115,18 +119,20 @@ class PluginConnection:
                     self._send(effect.data, fd)
         finally:
             os.close(fd)
-        log.info("map of %s: handed to %s", self._talk.device, self._who())
+        words = (self._talk.device, self._who())
+        self._log.info(self.owner, "map of %s: handed to %s", *words)
 
     def _open(self) -> int | None:
         grant = self._grant()
         if grant is None:
             # Withdrawn since it connected.
-            log.warning("map of %s: refused to %s: NotGranted", self._talk.device, self._who())
+            self._refuse()
             return None
         try:
             return self._maps.whole(grant)
         except OSError as error:
-            log.error("map of %s: cannot be handed to %s: %s", grant.interface, self._who(), error)
+            words = (grant.interface, self._who(), error)
+            self._log.error(self.owner, "map of %s: cannot be handed to %s: %s", *words)
             return None
 
     def _send(self, data: bytes, *descriptors: int) -> None:
@@ -139,14 +145,13 @@ class PluginConnection:
     def _who(self) -> str:
         return f"process {self.peer.pid} of user {self.peer.uid}{self.peer.pod and ' in a pod'}"
 
-
-def _set_busy_poll(wanted: BusyPoll, fd: int) -> bool:
-    if problem := sockets.problem_of(fd):
-        log.warning("busy polling refused: %s", problem.sentence)
-        return False
-    try:
-        sockets.busy_poll(fd, wanted.microseconds, wanted.budget)
-    except OSError as error:
-        log.warning("busy polling refused: %s", error)
-        return False
-    return True
+    def _set_busy_poll(self, wanted: BusyPoll, fd: int) -> bool:
+        if problem := sockets.problem_of(fd):
+            self._log.warning(self.owner, "busy polling refused: %s", problem.sentence)
+            return False
+        try:
+            sockets.busy_poll(fd, wanted.microseconds, wanted.budget)
+        except OSError as error:
+            self._log.warning(self.owner, "busy polling refused: %s", error)
+            return False
+        return True

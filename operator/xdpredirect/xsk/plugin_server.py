@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
+from xdpredirect.xsk.client_log import ClientLog, Shared
 from xdpredirect.xsk.closing import Closing, Owner
 from xdpredirect.xsk.connection import hang_up
 from xdpredirect.xsk.grants import Grant, WholeMaps
@@ -46,7 +47,8 @@ class PluginServer:
         self._grants: dict[str, Grant] = {}
         self._listeners: dict[str, socket.socket] = {}
         self._connections: set[PluginConnection] = set()
-        self._lock, self._closing = threading.Lock(), Closing()
+        self._lock = threading.Lock()
+        self._closing, self._log = self._shared = Shared(Closing(), ClientLog(log))
         self._stopping = self._ended = False
         self._hear_again = 0.0
         self._selector = selectors.DefaultSelector()
@@ -89,6 +91,7 @@ class PluginServer:
             self._stop_listening(name)
         for connection in self._connections:
             connection.drop()
+        self._log.close()
         self._selector.close()
         os.close(self._wake)
 
@@ -137,23 +140,24 @@ class PluginServer:
         try:
             peer, pidfd = identify(accepted)
         except (Unidentified, OSError) as error:
-            log.warning("map of %s: refused a connection: %s", name, error)
+            self._log.warning(_UNKNOWN, "map of %s: refused a connection: %s", name, error)
             hang_up(accepted, _UNKNOWN, self._closing)
             return
         owner = (peer.uid, peer.pod)
         if self._is_too_many(owner):
-            log.warning("map of %s: refused to user %s: TooManyConnections", name, peer.uid)
+            words = "map of %s: refused to user %s: TooManyConnections"
+            self._log.warning(owner, words, name, peer.uid)
             os.close(pidfd)
             hang_up(accepted, owner, self._closing)
             return
         granted = self._grants, self._maps
-        connection = PluginConnection(accepted, (peer, pidfd), name, granted, self._closing)
+        connection = PluginConnection(accepted, (peer, pidfd), name, granted, self._shared)
         self._connections.add(connection)
         self._watch(accepted.fileno(), lambda: self._serve(connection))
         self._watch(pidfd, lambda: self._end(connection))
 
     def _be_deaf(self, why: str) -> None:
-        log.error("cannot accept a connection: %s", why)
+        self._log.error(_UNKNOWN, "cannot accept a connection: %s", why)
         for listener in self._listeners.values():
             with contextlib.suppress(KeyError):
                 self._selector.unregister(listener)
@@ -177,7 +181,8 @@ class PluginServer:
             connection.read()
         except Exception:
             # The others must not suffer from a defect that one of them has found.
-            log.exception("cannot serve process %s", connection.peer.pid)
+            owner, pid = connection.owner, connection.peer.pid
+            self._log.error(owner, "cannot serve process %s", pid, defect=True)
             connection.over = True
 
     def _end(self, connection: PluginConnection) -> None:
@@ -193,9 +198,12 @@ class PluginServer:
             times = [connection.deadline() for connection in self._connections]
             if self._hear_again:
                 times.append(self._hear_again)
+            if (due := self._log.deadline()) is not None:
+                times.append(due)
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _pass_time(self) -> None:
+        self._log.tell()
         now = time.monotonic()
         if self._hear_again and now >= self._hear_again:
             self._hear()

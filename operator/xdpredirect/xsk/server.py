@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Self
 
+from xdpredirect.xsk.client_log import ClientLog, Shared
 from xdpredirect.xsk.closing import Closing, Owner
 from xdpredirect.xsk.connection import Connection, hang_up, send_off
 from xdpredirect.xsk.grants import Grant, Peer, Slots
@@ -58,7 +59,7 @@ class Server:
         self._changed, self._told, self._tell_at = changed, self._leases.changes, 0.0
         self._lock = threading.Lock()
         self._connections: set[Connection] = set()
-        self._closing = Closing()
+        self._closing, self._log = self._shared = Shared(Closing(), ClientLog(log))
         self._stopping = self._ended = False
         self._look_again = self._hear_again = 0.0
         self._selector = selectors.DefaultSelector()
@@ -110,6 +111,7 @@ class Server:
         hang_up(self._listener, _UNKNOWN, self._closing)
         for connection in self._connections:
             connection.drop()
+        self._log.close()
         self._leases.close()
         self._selector.close()
         os.close(self._wake)
@@ -153,7 +155,7 @@ class Server:
         try:
             peer, pidfd = identify(accepted)
         except (Unidentified, OSError) as error:
-            log.warning("refused a connection: %s", error)
+            self._log.warning(_UNKNOWN, "refused a connection: %s", error)
             send_off(accepted, _UNKNOWN, Refused("Unidentified", str(error)), self._closing)
             return
         if problem := self._too_many(peer):
@@ -161,13 +163,13 @@ class Server:
             refused = Refused("TooManyConnections", problem)
             send_off(accepted, (peer.uid, peer.pod), refused, self._closing)
             return
-        connection = Connection(accepted, (peer, pidfd), self._leases, self._closing)
+        connection = Connection(accepted, (peer, pidfd), self._leases, self._shared)
         self._connections.add(connection)
         self._watch(accepted.fileno(), lambda: self._serve(connection))
         self._watch(pidfd, lambda: self._end(connection))
 
     def _be_deaf(self, why: str) -> None:
-        log.error("cannot accept a connection: %s", why)
+        self._log.error(_UNKNOWN, "cannot accept a connection: %s", why)
         self._selector.unregister(self._listener)
         self._hear_again = time.monotonic() + _DEAF_SECONDS
 
@@ -190,7 +192,8 @@ class Server:
             call()
         except Exception:
             # The others must not suffer from a defect that one of them has found.
-            log.exception("cannot serve process %s", connection.peer.pid)
+            owner, pid = connection.owner, connection.peer.pid
+            self._log.error(owner, "cannot serve process %s", pid, defect=True)
             connection.over = True
 
     def _end(self, connection: Connection) -> None:
@@ -212,9 +215,12 @@ class Server:
                 times.append(self._hear_again)
             if self._leases.changes != self._told:
                 times.append(self._tell_at)
+            if (due := self._log.deadline()) is not None:
+                times.append(due)
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _pass_time(self) -> None:
+        self._log.tell()
         now = time.monotonic()
         if self._hear_again and now >= self._hear_again:
             self._hear_again = 0.0

@@ -1,6 +1,7 @@
 """The memory that frames are received into: a memfd, shared by the kernel and one client.
 
-Called by `sockets`. Its pages are pinned as long as the socket lives, and count for the agent.
+Called by `sockets` and `lease`. Its pages are pinned as long as the socket lives, and count for the
+memory cgroup of the agent.
 """
 
 import ctypes
@@ -12,6 +13,9 @@ from dataclasses import dataclass
 
 from xdpredirect.xsk.uapi import SOL_XDP, UMEM, UMEM_REG
 
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long)
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
@@ -51,3 +55,12 @@ def register(xsk: socket.socket, size: Size) -> int:
         os.close(memfd)
         raise
     return memfd
+
+
+def empty(memfd: int, octets: int) -> None:
+    """Free its pages, whoever else has it open: they count for the agent as long as they are there,
+    and a client may keep the memory when it has given back the socket. What it writes there later
+    counts for itself. Raises OSError."""
+    if _libc.fallocate(memfd, _KEEP_SIZE | _PUNCH_HOLE, 0, octets):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

@@ -85,6 +85,29 @@ def test_what_stands_in_its_way_is_a_problem_until_it_is_gone(
     Session(directory, "test").close()
 
 
+def test_the_second_agent_of_a_directory_waits_for_the_first(
+    broker: Broker, directory: Path
+) -> None:
+    broker.update([GRANT, WHOLE])
+    state = directory.parent / "other"
+    state.mkdir()
+    settings = Settings(state_dir=state, bpffs=state, sockets_dir=directory)
+    with Broker(settings) as second:
+        for grant, path in ((GRANT, NAME), (WHOLE, f"{PLACE}/eth0/{SOCKET}")):
+            second.update([grant])
+            assert second.problem == (
+                f"{directory / path}: another agent listens there: end it, or give each "
+                "a --sockets-dir of its own"
+            )
+        Session(directory, "test").close()
+        assert greeting(directory) == b"/host_ok"
+        broker.update(())
+        second.update([GRANT, WHOLE])
+        assert second.problem == ""
+        Session(directory, "test").close()
+        assert greeting(directory) == b"/host_ok"
+
+
 def test_a_kernel_that_makes_no_such_socket_is_a_problem(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

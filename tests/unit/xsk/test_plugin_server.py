@@ -4,6 +4,7 @@ client that the protocol is for, are in tests/kernel/test_dpdk.py."""
 import array
 import errno
 import os
+import re
 import resource
 import socket
 import time
@@ -121,6 +122,21 @@ def test_another_user_is_told_before_there_is_anything_to_ask(
         assert client.say(b"/connect,root") == b"/host_nak"
         assert client.hear() is None
     assert f"of user {os.getuid()}: NotGranted" in caplog.text
+
+
+def test_who_is_refused_again_and_again_does_not_fill_the_log(
+    tmp_path: Path, maps: Maps, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = PluginServer(tmp_path, maps, [OF_ANOTHER], lambda: None)
+    for _ in range(100):
+        with Client(tmp_path) as client:
+            assert client.say(b"/connect,root") == b"/host_nak"
+            assert client.hear() is None
+    server.close()
+    said = [words for words in caplog.messages if "NotGranted" in words]
+    summed = [re.search("one of ([0-9]+) more such", words) for words in said]
+    assert len(said) < 50
+    assert sum(int(found[1]) if found else 1 for found in summed) == 100
 
 
 def test_who_has_lost_the_grant_meanwhile_gets_no_answer(
