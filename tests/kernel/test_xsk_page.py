@@ -87,7 +87,7 @@ def shows(command: str, printed: list[str]) -> None:
 
 def test_every_command_of_the_page_is_run_below() -> None:
     tried = Path(__file__).read_text()
-    assert len(commands()) == 5
+    assert len(commands()) == 6
     assert not [command for command in commands() if f'"{command}"' not in tried]
 
 
@@ -101,6 +101,23 @@ def test_from_the_object_to_the_first_frames(page: Page) -> None:
     shows("xdpredirect apply -f capture.yaml", page.apply())
     command = "xdpredirect receive eth0 --count 3"
     with page.as_nobody(*AS_NOBODY, *shlex.split(command)[1:]) as client:
+        assert client.stdout is not None
+        first = client.stdout.readline().rstrip("\n")
+        page.source.send([udp(53), VXLAN, VXLAN, udp(7), VXLAN])
+        rest = client.stdout.read().splitlines()
+        assert client.wait(timeout=60) == 0
+    shows(command, [first, *rest])
+    assert rest[:-1] == [f"{len(VXLAN)} {VXLAN.hex()}"] * 3
+
+
+def test_a_device_of_the_pods_own(page: Page, lab: Lab) -> None:
+    page.apply()
+    pod, machine = lab.host("pod"), page.machine
+    machine.ip("link", "set", "eth0", "netns", pod.netns, "name", "net1")
+    pod.ip("link", "set", "net1", "up")
+    command = "xdpredirect receive eth0 --own-device net1 --count 3"
+    client_command = [*AS_NOBODY, "--net-raw", *shlex.split(command)[1:]]
+    with pod.running(client_command, env={**machine.environment, **page.env}) as client:
         assert client.stdout is not None
         first = client.stdout.readline().rstrip("\n")
         page.source.send([udp(53), VXLAN, VXLAN, udp(7), VXLAN])

@@ -1,6 +1,7 @@
 """`xdpredirect receive`: take an AF_XDP socket from the agent and print what comes in."""
 
 from itertools import islice
+from typing import TypedDict, Unpack
 
 import click
 
@@ -8,6 +9,16 @@ from xdpredirect.cli.exits import DONE, EXIT_CODES, say
 from xdpredirect.cli.options import settings_options
 from xdpredirect.settings import Settings
 from xdpredirect.xsk.client import XskSocket, connect
+
+
+class _Options(TypedDict):
+    """Options of `receive`, by parameter name."""
+
+    interface: str
+    queue: int
+    count: int | None
+    quiet: bool
+    own_device: str | None
 
 
 @click.command(epilog=EXIT_CODES)
@@ -24,27 +35,43 @@ from xdpredirect.xsk.client import XskSocket, connect
     "--quiet", is_flag=True,
     envvar="XDPREDIRECT_QUIET", show_envvar=True, help="print no frames, only how many there were",
 )  # fmt: skip
+@click.option(
+    "--own-device", metavar="DEVICE",
+    envvar="XDPREDIRECT_OWN_DEVICE", show_envvar=True,
+    help="make the socket here, of this device, which the agent knows as INTERFACE",
+)  # fmt: skip
 @settings_options("sockets_dir")
-def receive(settings: Settings, interface: str, queue: int, count: int | None, quiet: bool) -> int:
+def receive(*, settings: Settings, **options: Unpack[_Options]) -> int:
     """Take the AF_XDP socket of a queue and print every frame: its octets, then their values.
 
     Needs an agent and a rule of type Sockets with the user who runs this among its clients, and no
     privileges. Ends with Ctrl-C. In a pod that has claimed a queue, interface and queue need not be
-    given.
+    given. With --own-device the interface was moved into this network namespace, and CAP_NET_RAW is
+    needed.
     """
-    with connect(settings.sockets_dir, interface, queue) as socket:
+    interface, queue, quiet = options["interface"], options["queue"], options["quiet"]
+    with _opened(settings, options) as socket:
         bound = socket.bound
         how = "zero-copy" if bound.zero_copy else "copied"
         say(f"receiving from queue {queue} of {interface}, {how} to {bound.frames} frames")
         taken = 0
         try:
-            for frame in islice(socket.frames(), count):
+            for frame in islice(socket.frames(), options["count"]):
                 taken += 1
                 if not quiet:
                     click.echo(f"{len(frame)} {frame.hex()}")
         finally:
             say(_summary(socket, taken))
     return DONE
+
+
+def _opened(settings: Settings, options: _Options) -> XskSocket:
+    interface, queue, device = options["interface"], options["queue"], options["own_device"]
+    if device is None:
+        return connect(settings.sockets_dir, interface, queue)
+    from xdpredirect.xsk.own import Own, bring  # noqa: PLC0415 - most need it not
+
+    return bring(settings.sockets_dir, interface, Own(device, queue))
 
 
 def _summary(socket: XskSocket, taken: int) -> str:

@@ -40,10 +40,8 @@ def connect(
 
     Raises SocketRefused, and OSError where there is no broker.
     """
-    if platform.machine() != "x86_64":
-        words = f"this client is for x86-64, not {platform.machine()}; see examples/xsk.c"
-        raise SocketRefused("WrongProcessor", words)
-    session = Session(directory, _own_name())
+    check_processor()
+    session = Session(directory, own_name())
     try:
         bound, descriptors = session.ask(Take(interface, queue, frames, octets))
     except BaseException:
@@ -54,7 +52,7 @@ def connect(
 
 
 class XskSocket:
-    """Made by `connect`; use it in a `with` statement.
+    """Made by `connect` or `own.bring`; use it in a `with` statement.
 
     `bound` says what was bound: ifindex, whether with zero-copy, whether it may transmit.
     """
@@ -199,7 +197,7 @@ class XskSocket:
     def _bring_back(self) -> None:
         self._return_at = time.monotonic() + _RETURN_SECONDS
         try:
-            session = Session(self._directory, _own_name())
+            session = Session(self._directory, own_name())
         except OSError:
             return
         try:
@@ -212,6 +210,14 @@ class XskSocket:
         self._session = session
 
 
-def _own_name() -> str:
+def check_processor() -> None:
+    """Raises SocketRefused where this client does not work."""
+    if platform.machine() != "x86_64":
+        words = f"this client is for x86-64, not {platform.machine()}; see examples/xsk.c"
+        raise SocketRefused("WrongProcessor", words)
+
+
+def own_name() -> str:
+    """What a client calls itself."""
     name = Path(sys.argv[0]).name if sys.argv else ""
     return "".join(c if c.isascii() and c.isalnum() else "-" for c in name)[:63] or "python"

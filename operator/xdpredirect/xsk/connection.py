@@ -15,6 +15,7 @@ from xdpredirect.xsk.leases import Leases
 from xdpredirect.xsk.messages import (
     REQUEST_OCTETS,
     Bound,
+    Bring,
     Refused,
     Release,
     Return,
@@ -119,8 +120,8 @@ class Connection:
                 case Ask(Take() as take):
                     self._asked = time.monotonic()
                     self._take(take)
-                case Ask(Return() as given):
-                    self._resume(given, descriptor)
+                case Ask((Return() | Bring()) as given):
+                    self._hold(given, descriptor)
                 case Ask(Release() as release):
                     self._release(release)
 
@@ -148,21 +149,25 @@ class Connection:
         finally:
             os.close(handed.memfd)
 
-    def _resume(self, given: Return, descriptor: int) -> None:
-        lease = self._leases.resume(self.peer, given.interface, given.queue, descriptor)
+    def _hold(self, given: Return | Bring, descriptor: int) -> None:
+        again = isinstance(given, Return)
+        hold = self._leases.resume if again else self._leases.bring
+        lease = hold(self.peer, given.interface, given.queue, descriptor)
         if isinstance(lease, Refusal):
             self._refuse(given, lease)
             return
         self._held[lease.place] = lease
-        log.info("%s: brought back by process %s", _name(*lease.place), self.peer.pid)
-        self._carry_out(protocol.settle(self._talk, given, _told("kept", given)))
+        what = "brought back" if again else "brought"
+        log.info("%s: %s by process %s", _name(*lease.place), what, self.peer.pid)
+        told = _told("kept" if again else "brought", given)
+        self._carry_out(protocol.settle(self._talk, given, told))
 
     def _release(self, release: Release) -> None:
         lease = self._held.pop((release.interface, release.queue))
         self._leases.end(lease)
         self._carry_out(protocol.settle(self._talk, release, _told("released", release)))
 
-    def _refuse(self, question: Take | Return, refusal: Refusal) -> None:
+    def _refuse(self, question: Take | Return | Bring, refusal: Refusal) -> None:
         place = _name(question.interface, question.queue)
         who = f"process {self.peer.pid} of user {self.peer.uid}"
         log.warning("%s: refused to %s: %s: %s", place, who, refusal.reason, refusal.sentence)
@@ -222,7 +227,7 @@ def _bound(take: Take, lease: Lease) -> Bound:
     return Bound(*place, take.frames, take.octets, lease.zero_copy, transmit)
 
 
-def _told(what: str, about: Return | Release) -> Told:
+def _told(what: str, about: Return | Bring | Release) -> Told:
     return Told(what, about.interface, about.queue)
 
 

@@ -1,11 +1,13 @@
 """One queue in the hands of one client. Made by `leases`."""
 
+import os
 import socket
 from dataclasses import dataclass
 
 from xdpredirect.xsk import sockets
 from xdpredirect.xsk.grants import Grant, Peer
 from xdpredirect.xsk.holding import Holding
+from xdpredirect.xsk.uapi import AF_XDP
 
 
 @dataclass
@@ -38,6 +40,12 @@ class Lease:
             statistics=sockets.statistics(self.socket.fileno()),
             cookie=sockets.cookie(self.socket),
         )
+
+
+def lease_of(fd: int, grants: tuple[Grant, ...], queue: int, peer: Peer) -> Lease:
+    """A lease of a duplicate of a client's descriptor, which is one of a bound socket."""
+    xsk = socket.socket(AF_XDP, socket.SOCK_RAW, 0, fileno=os.dup(fd))
+    return Lease(grants, queue, peer, xsk, sockets.is_zero_copy(xsk))
 
 
 @dataclass(frozen=True)

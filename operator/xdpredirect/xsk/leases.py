@@ -7,21 +7,19 @@ read its statistics; the XSKMAPs are behind `Slots`, and nobody but the agent wr
 import errno
 import logging
 import os
-import socket
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
-from xdpredirect.errors import XdpRedirectError, errno_name
-from xdpredirect.xsk import sockets
+from xdpredirect.xsk import brought, sockets
 from xdpredirect.xsk.grants import Grant, Peer, Refusal, Slots, authorise, granted
 from xdpredirect.xsk.holding import Holding
-from xdpredirect.xsk.lease import Busy, Handed, Lease
+from xdpredirect.xsk.lease import Busy, Handed, Lease, lease_of
 from xdpredirect.xsk.memory import Memory, Remembered
 from xdpredirect.xsk.messages import Take
 from xdpredirect.xsk.refused_binds import refusal_of
+from xdpredirect.xsk.slots import empty, fill
 from xdpredirect.xsk.sockets import Place
-from xdpredirect.xsk.uapi import AF_XDP
 from xdpredirect.xsk.umem import Size
 
 MOST_ENDED = 1024
@@ -30,7 +28,7 @@ log = logging.getLogger("xdpredirect.xsk")
 
 
 class Leases:
-    """All of one network namespace, not safe for threads. `memory` is a file of its own.
+    """All of one agent, not safe for threads. `memory` is a file of its own.
 
     `changes` counts how often a queue was taken, given up or found to be free.
     """
@@ -63,6 +61,8 @@ class Leases:
         grants = self._authorised(peer, wanted.interface, wanted.queue)
         if isinstance(grants, Refusal):
             return grants
+        if grants[0].away:
+            return brought.NOT_HERE
         place = Place(grants[0].ifindex, wanted.queue)
         size = Size(wanted.frames, wanted.octets)
         transmit = any(grant.transmit for grant in grants)
@@ -88,17 +88,34 @@ class Leases:
         grants = self._authorised(peer, interface, queue)
         if isinstance(grants, Refusal):
             return grants
-        if problem := sockets.problem_of(fd):
+        netns = peer.netns if grants[0].away else sockets.own_netns()
+        if problem := sockets.problem_of(fd, netns):
             return problem
-        xsk = socket.socket(AF_XDP, socket.SOCK_RAW, 0, fileno=os.dup(fd))
+        lease = lease_of(fd, grants, queue, peer)
+        return self._try(lease, lambda: self._problem_of(lease), again=True)
+
+    def bring(self, peer: Peer, interface: str, queue: int, fd: int) -> Lease | Refusal:
+        """Hold what the peer has made where the device is, and put it into its slots. `fd` stays
+        the caller's."""
+        grants = self._authorised(peer, interface, queue)
+        if isinstance(grants, Refusal):
+            return grants
+        if problem := brought.problem_of(fd, peer, grants):
+            return problem
+        lease = lease_of(fd, grants, queue, peer)
+        return self._try(lease, lambda: brought.mismatch(lease))
+
+    def _try(
+        self, lease: Lease, problem: Callable[[], Refusal | None], again: bool = False
+    ) -> Lease | Refusal:
+        """Begin the lease unless there is a problem; its duplicate is closed when there is one."""
         try:
-            lease = Lease(grants, queue, peer, xsk, sockets.is_zero_copy(xsk))
-            refusal = self._problem_of(lease) or self._begin(lease, again=True)
+            refusal = problem() or self._begin(lease, again)
         except BaseException:
-            xsk.close()
+            lease.socket.close()
             raise
         if refusal:
-            xsk.close()
+            lease.socket.close()
         return refusal or lease
 
     def _problem_of(self, returned: Lease) -> Refusal | None:
@@ -106,7 +123,7 @@ class Leases:
         if (
             known is None
             or not known.is_of(returned.peer)
-            or known.ifindex != returned.grants[0].ifindex
+            or not known.is_for(returned.grants)
             or known.cookie != sockets.cookie(returned.socket)
         ):
             return Refusal("UnknownSocket", "this is not the socket that was bound to the queue")
@@ -121,11 +138,13 @@ class Leases:
         """Its slots are emptied first, so that nothing arrives any more, then the duplicate goes.
         The queue is free once the client has closed its own."""
         for grant in lease.grants:
-            self._empty(grant, lease.queue)
+            empty(self._slots, grant, lease.queue)
         self._ended.append(lease.look())
         lease.socket.close()
         self._held.pop(lease.place, None)
-        self._releasing[Place(lease.grants[0].ifindex, lease.queue)] = lease
+        if not lease.grants[0].away:
+            # Elsewhere nobody can see from here whether a queue is free.
+            self._releasing[Place(lease.grants[0].ifindex, lease.queue)] = lease
         self.changes += 1
         self._forget(*lease.place)
 
@@ -163,39 +182,19 @@ class Leases:
         """Fill its slots, all or none."""
         filled: list[Grant] = []
         for grant in lease.grants:
-            refusal = self._fill(grant, lease, again)
+            refusal = fill(self._slots, grant, lease, again)
             if refusal:
                 for other in filled:
-                    self._empty(other, lease.queue)
+                    empty(self._slots, other, lease.queue)
                 return refusal
             filled.append(grant)
         interface, queue = lease.place
         ifindex, uid, pod = lease.grants[0].ifindex, lease.peer.uid, lease.peer.pod
-        number = sockets.cookie(lease.socket)
-        self._remember(Remembered(number, interface, ifindex, queue, uid, pod))
+        number, away = sockets.cookie(lease.socket), lease.grants[0].away
+        self._remember(Remembered(number, interface, ifindex, queue, uid, pod, away))
         self._held[lease.place] = lease
         self.changes += 1
         return None
-
-    def _fill(self, grant: Grant, lease: Lease, again: bool = False) -> Refusal | None:
-        name = f"rule {grant.rule} of {grant.redirect}"
-        try:
-            self._slots.insert(grant, lease.queue, lease.socket.fileno())
-        except OSError as error:
-            if error.errno != errno.EEXIST:
-                return Refusal("SlotFailed", f"{name}: {errno_name(error.errno or 0)}")
-            # A queue has one socket, so that what is in the slot since before can be no other one.
-            if not again:
-                return Refusal("SlotTaken", f"{name} has another socket for the queue")
-        except XdpRedirectError as error:
-            return Refusal("SlotFailed", f"{name}: {error}")
-        return None
-
-    def _empty(self, grant: Grant, queue: int) -> None:
-        try:
-            self._slots.remove(grant, queue)
-        except (XdpRedirectError, OSError) as error:
-            log.error("cannot empty the slot of queue %s of %s: %s", queue, grant.interface, error)
 
     def _remember(self, known: Remembered) -> None:
         try:
@@ -212,7 +211,8 @@ class Leases:
     def _keep(self, lease: Lease) -> bool:
         """Whether the lease goes on; its slots are then those of the grants that it has now."""
         now = granted(lease.peer, self._grants, *lease.place)
-        if not now or now[0].ifindex != lease.grants[0].ifindex:
+        before = lease.grants[0]
+        if not now or (now[0].ifindex, now[0].away) != (before.ifindex, before.away):
             return False
         if sockets.can_transmit(lease.socket.fileno()) and not any(grant.transmit for grant in now):
             return False
@@ -220,10 +220,10 @@ class Leases:
         slots_now = {(grant.redirect, grant.rule) for grant in now}
         for grant in lease.grants:
             if (grant.redirect, grant.rule) not in slots_now:
-                self._empty(grant, lease.queue)
+                empty(self._slots, grant, lease.queue)
         for grant in now:
             added = (grant.redirect, grant.rule) not in slots_before
-            if added and (refusal := self._fill(grant, lease)):
+            if added and (refusal := fill(self._slots, grant, lease)):
                 log.error("queue %s of %s: %s", lease.queue, grant.interface, refusal.sentence)
         lease.grants = now
         return True
@@ -233,9 +233,11 @@ class Leases:
         for known in self._memory.all():
             peer = Peer(0, known.uid, known.pod)
             place = (known.interface, known.queue)
-            if place in self._held or granted(peer, self._grants, *place):
+            if place in self._held or known.is_for(granted(peer, self._grants, *place)):
                 continue
             for grant in self._grants:
-                if grant.ifindex == known.ifindex and known.queue in grant.queues:
-                    self._empty(grant, known.queue)
+                # One that was moved has the name that it had, one that was renamed the number.
+                same = known.interface == grant.interface or known.is_for([grant])
+                if same and known.queue in grant.queues:
+                    empty(self._slots, grant, known.queue)
             self._forget(*place)

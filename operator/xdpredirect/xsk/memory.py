@@ -5,17 +5,19 @@ what tells it from any other; the kernel gives each to one socket until the next
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from xdpredirect.xsk.grants import Peer
+from xdpredirect.xsk.grants import Grant, Peer
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True)
 class Remembered:
-    """A socket as it was bound, and for whom: `uid` and `pod` as in Peer."""
+    """A socket as it was bound, and for whom: `uid` and `pod` as in Peer, `ifindex` and `away` as
+    in Grant."""
 
     cookie: int
     interface: str
@@ -23,10 +25,16 @@ class Remembered:
     queue: int
     uid: int
     pod: str
+    # Not there in files of agents to which no socket could be brought.
+    away: bool = False
 
     def is_of(self, peer: Peer) -> bool:
         """Whether it was handed to this user or pod."""
         return (self.uid, self.pod) == (peer.uid, peer.pod)
+
+    def is_for(self, grants: Iterable[Grant]) -> bool:
+        """Whether it is of the device of these grants, where that is now; one has one device."""
+        return any((g.ifindex, g.away) == (self.ifindex, self.away) for g in grants)
 
 
 class Memory:

@@ -141,7 +141,7 @@ class PluginConnection:
 
 
 def _set_busy_poll(wanted: BusyPoll, fd: int) -> bool:
-    if problem := sockets.problem_of(fd):
+    if problem := sockets.problem_of(fd, sockets.own_netns()):
         log.warning("busy polling refused: %s", problem.sentence)
         return False
     try:
