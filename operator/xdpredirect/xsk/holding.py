@@ -15,7 +15,7 @@ class Holding:
     given up, but is not closed yet, is `releasing`: it gets nothing, and nobody else can have the
     queue; its `rules` are those whose frames it got, and of its `statistics` nothing is known any
     more. `cookie` is the kernel's number of the socket, which no other one gets until the next
-    boot.
+    boot. `away`: its device is in another network namespace.
     """
 
     interface: str
@@ -25,6 +25,7 @@ class Holding:
     zero_copy: bool
     statistics: Statistics | None = None
     cookie: int = 0
+    away: bool = False
 
     @property
     def releasing(self) -> bool:

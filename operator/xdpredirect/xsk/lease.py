@@ -39,6 +39,7 @@ class Lease:
             zero_copy=self.zero_copy,
             statistics=sockets.statistics(self.socket.fileno()),
             cookie=sockets.cookie(self.socket),
+            away=self.grants[0].away,
         )
 
 
