@@ -4,6 +4,7 @@ import pytest
 
 from xdpredirect.xsk.messages import (
     Bound,
+    Bring,
     Hello,
     Refused,
     Release,
@@ -23,6 +24,7 @@ REQUESTS: dict[bytes, Request] = {
     b"take eth0 0 2048 2048": Take("eth0", 0, 2048, 2048),
     b"take enp1s0f0.4094@x 4095 64 4096": Take("enp1s0f0.4094@x", 4095, 64, 4096),
     b"return eth0 17": Return("eth0", 17),
+    b"bring eth0 17": Bring("eth0", 17),
     b"release eth0 17": Release("eth0", 17),
 }
 
@@ -31,6 +33,7 @@ REPLIES: dict[bytes, Reply] = {
     b"bound eth0 4 17 2048 2048 copy receive": Bound("eth0", 4, 17, 2048, 2048, False, False),
     b"bound eth0 4 0 64 4096 zerocopy transmit": Bound("eth0", 4, 0, 64, 4096, True, True),
     b"kept eth0 1": Told("kept", "eth0", 1),
+    b"brought eth0 1": Told("brought", "eth0", 1),
     b"released eth0 1": Told("released", "eth0", 1),
     b"withdrawn eth0 1": Told("withdrawn", "eth0", 1),
     b"refused NotGranted user 7 has no grant for eth0": Refused(
@@ -71,6 +74,9 @@ NO_REQUESTS = (
     b"take eth0 0 2048 2048\n",
     b"take eth0 0 2048 2048;release eth0 0",
     b"return eth0",
+    b"bring eth0",
+    b"bring eth0 1 net1",
+    b"brought eth0 1",
     b"released eth0 0",
     b"bound eth0 4 17 2048 2048 copy receive",
     b"take eth0 0 2048 2048" + b" " * 200,
