@@ -25,6 +25,11 @@ from tests.kernel.lifecycle import until
 from tests.kernel.switch import INGRESS
 
 OWN = "net1"
+CHART = ("bpf", "net_admin", "perfmon", "net_raw", "ipc_lock")
+"""The capabilities of an agent that hands out sockets in a cluster."""
+AS_IN_THE_CHART = (
+    "setpriv", f"--bounding-set=-all,{','.join(f'+{name}' for name in CHART)}", "--no-new-privs"
+)  # fmt: skip
 AWAY = "InterfaceAway"
 
 

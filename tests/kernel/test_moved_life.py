@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.kernel.handing import frames, held, report, sockets, taken, thing
+from tests.kernel.handing import STATUS, frames, held, report, sockets, taken, thing
 from tests.kernel.lab import Lab
 from tests.kernel.lifecycle import until
-from tests.kernel.moving import OWN, Moving, interface, reasons
+from tests.kernel.moving import AS_IN_THE_CHART, OWN, Moving, interface, reasons
 from tests.kernel.switch import CATCH_ALL, INGRESS, redirect, rule, to_port, udp
 from xdpredirect.xsk.own import Own, bring
 
@@ -130,13 +130,14 @@ def test_a_device_that_comes_back_is_as_if_it_never_left(moving: Moving) -> None
 def test_an_object_that_is_deleted_leaves_nothing_in_the_pod(moving: Moving, mode: str) -> None:
     text = redirect(rule("r", CATCH_ALL, sockets("0"))).replace("MODE", mode)
     (moving.files / "o.yaml").write_text(text)
-    with moving.agent():
+    with moving.agent(*AS_IN_THE_CHART):
         moving.serves()
         moving.move()
         with moving.bringer() as client:
             taken(client)
             moving.is_away()
             assert interface(moving)["mode"] == mode
+            assert f"{mode}, away" in moving.dut.run(STATUS).stdout
             moving.far.send(frames(1))
             assert client.stdout is not None
             assert client.stdout.readline().split()[1] == frames(1)[0].hex()
@@ -183,7 +184,7 @@ def test_a_device_that_is_deleted_in_the_pod_is_gone(moving: Moving) -> None:
 def test_rules_that_change_change_there_too(moving: Moving) -> None:
     moving.want(AS_ROOT)
     with ExitStack() as stack:
-        stack.enter_context(moving.agent())
+        stack.enter_context(moving.agent(*AS_IN_THE_CHART))
         moving.serves()
         moving.move()
         with moving.pod.enter():
