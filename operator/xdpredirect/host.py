@@ -38,7 +38,8 @@ class Link:
     4 or 16 octets each. `offloads` maps ethtool feature names (`rx-vlan-hw-parse`,
     `tx-checksum-ip-generic`, ...) to whether they are on. `numa_node` is -1 when unknown.
     `rx_channels` and `tx_channels` are the queues in use. `irq_cpus` are the CPUs that its
-    interrupts run on (effective affinity).
+    interrupts run on (effective affinity). A link that is `away` was moved to another network
+    namespace: `ifindex` is its number there, and the rest is what it was like here.
     """
 
     ifindex: int
@@ -69,6 +70,7 @@ class Link:
     offloads: dict[str, bool] = field(default_factory=dict)
     irq_cpus: tuple[int, ...] = ()
     rss_queues: tuple[int, ...] = ()
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,8 @@ class Cpu:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """One machine. `labels` are those that a nodeSelector is held against; `users` are numbers by
-    name, as far as they are known where the agent runs."""
+    name, as far as they are known where the agent runs. `away` are links of other network
+    namespaces that still carry programs of ours; none of `links`, and no target."""
 
     hostname: str = ""
     labels: dict[str, str] = field(default_factory=dict)
@@ -93,6 +96,7 @@ class Host:
     cpus: tuple[Cpu, ...] = ()
     kernel: tuple[int, int] = (0, 0)
     users: dict[str, int] = field(default_factory=dict)
+    away: tuple[Link, ...] = ()
 
     def link(self, ifindex: int) -> Link | None:
         """The link with that ifindex, if it is there."""

@@ -91,10 +91,13 @@ def cgroup_of(uid: str) -> Iterator[Path]:
 
 
 def receiver(
-    host: Host, sockets: Path, cgroup: Path, *words: str
+    host: Host, sockets: Path, cgroup: Path, *words: str, own: str = ""
 ) -> AbstractContextManager[Popen[str]]:
-    """`xdpredirect receive in` as nobody in a cgroup, on a host of its own."""
-    command = [sys.executable, "-m", "tests.kernel.powerless", "receive", "in", *words]
+    """`xdpredirect receive in` as nobody in a cgroup, on a host of its own; with CAP_NET_RAW and
+    its own device where one is named."""
+    powers = ["--net-raw"] if own else []
+    words = (*words, "--own-device", own) if own else words
+    command = [sys.executable, "-m", "tests.kernel.powerless", *powers, "receive", "in", *words]
     enter = f'echo $$ > {cgroup}/cgroup.procs && exec "$@"'
     here = ":".join([str(Path(__file__).parents[2]), *sys.path])
     env = {"PYTHONPATH": here, "XDPREDIRECT_SOCKETS_DIR": str(sockets)}

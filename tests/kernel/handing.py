@@ -24,7 +24,7 @@ from tests.kernel.switch import CATCH_ALL, INGRESS, redirect, rule, udp
 from tests.kernel.test_actions_sockets import sockets
 
 # The tests are no installed package.
-_PATH = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
+PYTHON_PATH = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
 STATUS = [sys.executable, "-m", "xdpredirect", "status"]
 AGENT = [sys.executable, "-m", "xdpredirect", "agent", "--resync-seconds", "3600"]
 
@@ -65,7 +65,7 @@ class Handing:
     def receiver(self, *words: str) -> AbstractContextManager[subprocess.Popen[str]]:
         """`xdpredirect receive in` as nobody, without capabilities."""
         command = [sys.executable, "-m", "tests.kernel.powerless", "receive", INGRESS, *words]
-        return self.dut.running(command, env={"PYTHONPATH": _PATH})
+        return self.dut.running(command, env={"PYTHONPATH": PYTHON_PATH})
 
     def memory(self) -> list[Any]:
         """What the agent has written down of the sockets that it has handed out."""
@@ -90,10 +90,14 @@ def taken(client: subprocess.Popen[str]) -> None:
     assert line.startswith("receiving from queue"), line
 
 
+def report(handing: Handing) -> Any:
+    """That of `xdpredirect status`."""
+    return json.loads(handing.dut.run([*STATUS, "-o", "json"]).stdout)["report"]
+
+
 def thing(handing: Handing) -> Any:
     """The object in the report of `xdpredirect status`."""
-    report = json.loads(handing.dut.run([*STATUS, "-o", "json"]).stdout)["report"]
-    (found,) = report["objects"]
+    (found,) = report(handing)["objects"]
     return found
 
 
@@ -103,4 +107,4 @@ def held(handing: Handing) -> list[Any]:
     return found
 
 
-__all__ = ["STATUS", "Handing", "frames", "held", "sockets", "taken", "thing"]
+__all__ = ["STATUS", "Handing", "frames", "held", "report", "sockets", "taken", "thing"]

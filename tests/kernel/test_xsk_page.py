@@ -123,6 +123,23 @@ def test_busy_polling(page: Page) -> None:
     assert rest[0] == f"{len(VXLAN)} {VXLAN.hex()}"
 
 
+def test_a_device_of_the_pods_own(page: Page, lab: Lab) -> None:
+    page.apply()
+    pod, machine = lab.host("pod"), page.machine
+    machine.ip("link", "set", "eth0", "netns", pod.netns, "name", "net1")
+    pod.ip("link", "set", "net1", "up")
+    command = "xdpredirect receive eth0 --own-device net1 --count 3"
+    client_command = [*AS_NOBODY, "--net-raw", *shlex.split(command)[1:]]
+    with pod.running(client_command, env={**machine.environment, **page.env}) as client:
+        assert client.stdout is not None
+        first = client.stdout.readline().rstrip("\n")
+        page.source.send([udp(53), VXLAN, VXLAN, udp(7), VXLAN])
+        rest = client.stdout.read().splitlines()
+        assert client.wait(timeout=60) == 0
+    shows(command, [first, *rest])
+    assert rest[:-1] == [f"{len(VXLAN)} {VXLAN.hex()}"] * 3
+
+
 def test_the_python(page: Page) -> None:
     page.apply()
     text = (page.work / "count.py").read_text()

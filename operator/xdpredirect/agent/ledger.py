@@ -102,7 +102,9 @@ def fold(ledger: Ledger, reading: Reading, scene: Scene) -> Ledger:
             _add(totals, found.cause, packets, found.hint, reading.now)
     counters = _fold_counters(ledger.counters, reading, scene, totals)
     lost, sockets = lost_since(ledger.sockets, reading.sockets)
-    for one in lost if not reading.monitor else ():  # Else among the counts.
+    for one in lost:
+        if reading.monitor and not one.holding.away:
+            continue  # Among the counts, which are those of devices of this network namespace.
         found = attribute_socket(one, scene)
         _add(totals, found.cause, one.packets, found.hint, reading.now)
     return replace(

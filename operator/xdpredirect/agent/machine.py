@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from xdpredirect.agent.act import Actor
 from xdpredirect.agent.actions import Action
+from xdpredirect.agent.away import away_findings, plan_unwanted
+from xdpredirect.agent.away_file import AwayFile
 from xdpredirect.agent.counters import read_counters
 from xdpredirect.agent.desired import Desired, DesiredInterface, desire
 from xdpredirect.agent.effective import Effective, effective
@@ -23,10 +25,10 @@ from xdpredirect.agent.observed import Observed, ObservedInterface
 from xdpredirect.agent.outcome import Outcome, lingering
 from xdpredirect.agent.pins import Pins
 from xdpredirect.agent.place import set_names
-from xdpredirect.agent.plan import plan_interface, plan_removal
+from xdpredirect.agent.plan import plan_interface
 from xdpredirect.agent.preparer import Preparer
 from xdpredirect.agent.readiness import own_fault
-from xdpredirect.agent.renames import plan_renames, waits_for_return
+from xdpredirect.agent.renames import plan_renames
 from xdpredirect.agent.report import Finding, Report
 from xdpredirect.agent.socket_devices import devices_of
 from xdpredirect.agent.socket_findings import socket_findings
@@ -79,6 +81,7 @@ class MachineAgent:
         self.store = Store(settings.state_dir, settings.files)
         self._preparer = Preparer(settings.state_dir, self._pins)
         self._whole_pins = WholePins(self._pins)
+        self._away = AwayFile(settings.state_dir)
         self._carrier_changes: dict[int, int] = {}
         self._wanted = Wanted(objects=Objects())
 
@@ -102,9 +105,8 @@ class MachineAgent:
         for name, item in desired.interfaces.items():
             self._converge_interface(run, item, seen.interfaces.get(name), seen)
         for name, there in seen.interfaces.items():
-            known = name in desired.interfaces or name in desired.untouched
-            if not known and not waits_for_return(there, host, chosen):
-                self._perform(run, name, plan_removal(there))
+            if name not in desired.interfaces and name not in desired.untouched:
+                self._perform(run, name, plan_unwanted(there, host, chosen))
         run.actions += self._preparer.after(wants, host, dry_run)
         if not dry_run:
             host, seen, chosen, desired = self._look()
@@ -116,6 +118,7 @@ class MachineAgent:
             grants = grants_of(desired, seen, self._wanted.pods)
             self._handed.update(grants, devices_of(desired, seen))
             self._whole_pins.keep(grants)
+            self._away.keep(desired, seen)
             if not seen.interfaces and not seen.pass_programs:
                 release(self._pins)
         report = self._report(host, seen, chosen, desired, run.failures)
@@ -143,6 +146,7 @@ class MachineAgent:
             {o.name: o for o in applied.redirects},
             {s.name: s for s in applied.address_sets},
         )
+        host, seen = self._away.recall(host, seen, chosen)
         return host, seen, chosen, desire(chosen, host, seen, self._sources)
 
     def _rename(self, run: _Pass, host: Host, seen: Observed) -> bool:
@@ -186,19 +190,13 @@ class MachineAgent:
         """Objects that run somewhere become the applied ones. What failed everywhere or is held,
         and the sets that it needs, stay as they were applied before."""
         documents = self._wanted.objects.documents
-        running = {
-            placed.name
-            for name, item in desired.interfaces.items()
-            if name not in run.failures
-            for placed in item.wanted.objects
-        }
-        failed = {
-            placed.name for item in desired.interfaces.values() for placed in item.wanted.objects
-        } - running
+        interfaces = desired.interfaces.items()
+        placed = [(interface, o.name) for interface, i in interfaces for o in i.wanted.objects]
+        running = {name for interface, name in placed if interface not in run.failures}
+        failed = {name for _, name in placed} - running
         held = failed | chosen.held
         needed = {n for o in chosen.redirects if o.name in held for n in set_names(o)}
-        skip = {Key("XdpRedirect", name) for name in held}
-        skip |= {Key("XdpAddressSet", name) for name in needed}
+        skip = {Key("XdpRedirect", n) for n in held} | {Key("XdpAddressSet", n) for n in needed}
         self.store.mark_applied(d for d in documents if key_of(d) not in skip)
         if not run.failures:
             there = {key_of(d) for d in documents}
@@ -223,6 +221,7 @@ class MachineAgent:
             *check(wants, host),
             *self._preparer.findings(wants),
             *socket_findings(wanted, self._wanted.pods, desired, self._handed.problem),
+            *away_findings(desired, seen, chosen),
             *self._whole_pins.findings(grants_of(desired, seen, self._wanted.pods)),
         ]
         if not self._monitor.there():

@@ -68,7 +68,8 @@ class MapMeaning:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterfaceMeaning:
     """An interface that carries a program of ours. `egress` are ifindexes with a program of ours
-    on the way out."""
+    on the way out. `ifindex` is negative for one in another network namespace, whose number there
+    may be that of another one here."""
 
     name: str
     ifindex: int
@@ -119,9 +120,10 @@ def meanings_of(desired: Desired, seen: Observed, host: Host) -> Meanings:
                         sections=sections.get(map_name, ()),
                     )
         if there.attached_to and item is not None:
-            interfaces[there.attached_to] = InterfaceMeaning(
+            number = -there.attached_to if there.away else there.attached_to
+            interfaces[number] = InterfaceMeaning(
                 name=name,
-                ifindex=there.attached_to,
+                ifindex=number,
                 mode=there.mode,
                 rules=tuple(_rules(item)),
                 egress=_egress(item),

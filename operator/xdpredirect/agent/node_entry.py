@@ -17,6 +17,7 @@ Document = dict[str, object]
 MESSAGE_LIMIT, HINT_LIMIT, ERROR_LIMIT = 512, 256, 256
 INTERFACES_LIMIT, RULES_LIMIT, SOCKETS_LIMIT = 64, 128, 64
 _UNKNOWN_UID = "unknown"
+_AWAY = "InterfaceAway: it was moved to another network namespace, where its program goes on to run"
 _BY_REASON = {
     "Redirecting": "Active",
     "NoInterface": "NoInterface",
@@ -133,8 +134,8 @@ def _interfaces(found: ObjectReport, here: Sequence[InterfaceReport]) -> list[Do
         item = known.get(name)
         if item is not None and item.mode in (XdpMode.NATIVE, XdpMode.GENERIC):
             value |= {"mode": item.mode.value, "frags": item.frags}
-        if item is not None and item.error:
-            value["message"] = shorten(item.error, ERROR_LIMIT)
+        if item is not None and (words := item.error or (_AWAY if item.away else "")):
+            value["message"] = shorten(words, ERROR_LIMIT)
         listed.append(value)
     return listed
 

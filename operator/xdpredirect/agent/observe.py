@@ -104,10 +104,14 @@ def _interface(
 ) -> ObservedInterface:
     link = _link(pins.link(name))
     programs = {d.name: _main(d) for d in _directories(pins.interface(name))}
-    running, attached_to, mode = 0, 0, XdpMode.NONE
+    running, attached_to, mode, away = 0, 0, XdpMode.NONE, False
     if link:
         running, attached_to = link
-        mode = next((h.xdp_mode for h in host.links if h.ifindex == attached_to), XdpMode.NONE)
+        # The number is the device's own: where it was moved to, another one may have it here.
+        there = host.link(attached_to)
+        here = there if there and there.xdp_prog_id == running else None
+        mode = here.xdp_mode if here else XdpMode.NONE
+        away = attached_to != 0 and here is None
     else:
         for device in host.links:
             if device.xdp_prog_id and device.xdp_prog_id in programs.values():
@@ -127,6 +131,7 @@ def _interface(
         mode=mode,
         dead_link=link is not None and not attached_to,
         by_link=link is not None,
+        away=away,
     )
 
 

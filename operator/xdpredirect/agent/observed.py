@@ -35,7 +35,8 @@ class ObservedGeneration:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedInterface:
     """One interface directory. `attached_to` is the ifindex that our program runs on, 0 for none;
-    `running` the id of that program. `dead_link` says that a pinned link has lost its device.
+    `running` the id of that program. `dead_link` says that a pinned link has lost its device,
+    `away` that the device is in another network namespace, where `attached_to` is its number.
     `counters` is False while the directory is not whole."""
 
     name: str
@@ -47,6 +48,7 @@ class ObservedInterface:
     mode: XdpMode = XdpMode.NONE
     dead_link: bool = False
     by_link: bool = False
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

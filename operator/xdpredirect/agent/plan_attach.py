@@ -37,9 +37,11 @@ def attach(
     """Put the layout's program where it is to run. `whole` is its generation, if it is complete."""
     name, ifindex = wanted.link.name, wanted.link.ifindex
     generic = {Mode.NATIVE: False, Mode.GENERIC: True, Mode.AUTO: None}[wanted.mode]
-    misplaced = seen.attached_to not in (0, ifindex)
-    wrong_mode = _wrong_mode(generic, wanted.link, seen)
-    if seen.attached_to == ifindex and not wrong_mode:
+    # The number of a device that is away may be that of another one here.
+    misplaced = (seen.attached_to, seen.away) not in ((0, False), (ifindex, wanted.link.away))
+    # Only where a device is can it get another program than through its link.
+    wrong_mode = not wanted.link.away and _wrong_mode(generic, wanted.link, seen)
+    if seen.attached_to and not misplaced and not wrong_mode:
         if whole is None or seen.running != whole.program:
             yield Swap(
                 interface=name,

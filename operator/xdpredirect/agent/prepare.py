@@ -95,7 +95,7 @@ def wanted_settings(
     """What has to hold for the usages with `prepare`, sorted. `usages` are all of the machine: no
     pass program goes where a redirect program is. What was prepared stays wanted while it is used,
     although the observation now looks as if it were not needed."""
-    carrying = {usage.interface.ifindex for usage in usages}
+    carrying = {usage.interface.ifindex for usage in usages if not usage.interface.away}
     prepared = {(entry.ifindex, entry.knob) for entry in recorded}
     found: dict[tuple[int, str], bool] = {}
     for usage in usages:
@@ -152,6 +152,8 @@ def plan_prepare(
 def _ingress(usage: Usage, host: Host) -> Iterator[Setting]:
     """What the interface on which frames arrive, or who sends to it, has to do without."""
     link, peer = usage.interface, peer_of(usage.interface, host)
+    if link.away:
+        return
     sends, native = usage.redirects or usage.tx, usage.mode is XdpMode.NATIVE
     if native or usage.matches_vlan:
         if link.kind != "veth":

@@ -18,7 +18,7 @@ def plan_renames(observed: Observed, names: Mapping[int, str]) -> tuple[Action, 
     moves = {
         seen.name: (f"{seen.attached_to}{MOVING}", names[seen.attached_to])
         for seen in observed.interfaces.values()
-        if seen.attached_to in names and names[seen.attached_to] != seen.name
+        if not seen.away and seen.attached_to in names and names[seen.attached_to] != seen.name
     }
     # Through a name that no interface can have, so that two devices may have exchanged theirs;
     # that of its ifindex, so that what an accident left half done is never in the way.

@@ -111,9 +111,10 @@ class RuleReport:
 class InterfaceReport:
     """One interface that carries, or should carry, a program of ours.
 
-    `mode` is the effective one (XdpMode.NONE: nothing of ours is attached). `error` is empty when
-    the wanted program runs. `unmatched` counts frames that no rule took, `protected` those that
-    `protect` kept from the rules, `malformed` those cut off inside a header.
+    One that is `away` was moved to another network namespace, where its program runs and `ifindex`
+    is its number. `mode` is the effective one (XdpMode.NONE: nothing of ours is attached). `error`
+    is empty when the wanted program runs. `unmatched` counts frames that no rule took, `protected`
+    those that `protect` kept from the rules, `malformed` those cut off inside a header.
     """
 
     name: str
@@ -129,6 +130,7 @@ class InterfaceReport:
     unmatched: RuleCounters
     protected: RuleCounters
     malformed: RuleCounters
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

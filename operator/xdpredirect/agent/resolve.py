@@ -5,7 +5,7 @@ cannot have there becomes a Finding; it never takes anything away from the other
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xdpredirect.agent.place import Placer
 from xdpredirect.agent.report import Finding, Severity
@@ -50,12 +50,13 @@ def resolve(
         ),
         key=lambda o: (o.spec.priority, o.name),
     )
-    chosen = {o.name: links_of(o.spec.interfaces, host) for o in active}
+    everywhere = replace(host, links=(*host.links, *host.away))
+    chosen = {o.name: links_of(o.spec.interfaces, everywhere) for o in active}
     wanted: list[WantedInterface] = []
     findings: list[Finding] = []
     conflicted: set[tuple[str, str]] = set()
     placer = Placer(sets, host, own_sets or {})
-    for link in sorted(host.links, key=lambda link: link.name):
+    for link in sorted(everywhere.links, key=lambda link: link.name):
         here = [o for o in active if link in chosen[o.name]]
         if not here:
             continue

@@ -13,11 +13,11 @@ from xdpredirect.host import Link, XdpFeatures
 
 def devices_of(desired: Desired, seen: Observed) -> tuple[Device, ...]:
     """The queues that interfaces have and rules hand to pods, each once: where several objects hand
-    it out, it is that of the first."""
+    it out, it is that of the first. Not those of a device that is a pod's already."""
     found: dict[tuple[str, int], Device] = {}
     for item, placed, rule in handing_rules(desired, seen):
         action, link = rule.rule.action, item.wanted.link
-        if not isinstance(action, Sockets) or not action.pods:
+        if not isinstance(action, Sockets) or not action.pods or link.away:
             continue
         for first, last in action.queues:
             for queue in range(first, min(last + 1, link.rx_channels)):

@@ -32,7 +32,8 @@ def handing_rules(
     """The rules that hand out sockets now, with their interface and object."""
     for name, item in sorted(desired.interfaces.items()):
         there = seen.interfaces.get(name)
-        if there is None or there.attached_to != item.wanted.link.ifindex:
+        link = item.wanted.link
+        if there is None or (there.attached_to, there.away) != (link.ifindex, link.away):
             continue
         maps, refused = _maps(there), refused_maps(item)
         for placed in item.wanted.objects:
@@ -60,6 +61,7 @@ def _grants(
             rule=name,
             interface=item.wanted.link.name,
             ifindex=item.wanted.link.ifindex,
+            away=item.wanted.link.away,
             queues=queues_of(action),
             users=rule.users,
             transmit=action.access is SocketAccess.RECEIVE_TRANSMIT,

@@ -1,7 +1,8 @@
 """Frames that AF_XDP sockets have lost, out of the kernel's XDP_STATISTICS of each. Pure.
 
 Called by `agent.ledger`. The drop monitor sees the same frames at xdp_redirect_err, and where it
-counts, they are counted there; without it (a kernel without BTF) these are all that is known.
+counts, they are counted there; without it (a kernel without BTF), and of a device that was moved to
+another network namespace, these are all that is known.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -68,7 +68,7 @@ def _interface(
     failures: Mapping[str, str],
 ) -> InterfaceReport:
     link = item.wanted.link
-    here = seen is not None and seen.attached_to == link.ifindex
+    here = seen is not None and (seen.attached_to, seen.away) == (link.ifindex, link.away)
     program = seen.running if here and seen else 0
     running = next(
         (g.digest for g in (seen.generations.values() if seen else ()) if g.program == program), ""
@@ -77,6 +77,7 @@ def _interface(
         name=link.name,
         ifindex=link.ifindex,
         driver=link.driver,
+        away=link.away,
         mode=seen.mode if here and seen else XdpMode.NONE,
         frags=item.layout.frags,
         program_id=program,

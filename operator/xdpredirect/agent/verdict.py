@@ -3,14 +3,16 @@
 Called by `agent.status`; the first row that fits decides, worst first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from xdpredirect.agent.report import Finding, InterfaceReport, ObjectReport, Severity
 from xdpredirect.conditions import Truth, Verdict
 
+_AWAY = " (in another network namespace)"
 
-def verdict(found: ObjectReport, here: Iterable[InterfaceReport]) -> Verdict:
+
+def verdict(found: ObjectReport, here: Collection[InterfaceReport]) -> Verdict:
     """How the object stands on this machine; the first row that fits decides.
 
     `here` are the interfaces that carry, or should carry, the object.
@@ -45,7 +47,9 @@ def verdict(found: ObjectReport, here: Iterable[InterfaceReport]) -> Verdict:
     if not found.interfaces:
         words = "no interface of this machine matches spec.interfaces"
         return _done("NoInterface", words, risk or _finding(found, "NoInterface", words))
-    return _done("Redirecting", f"running on {_and(found.interfaces)}", risk)
+    away = {item.name for item in here if item.away}
+    names = [f"{name}{_AWAY if name in away else ''}" for name in found.interfaces]
+    return _done("Redirecting", f"running on {_and(names)}", risk)
 
 
 def _done(reason: str, message: str, risk: Finding | None) -> Verdict:
@@ -127,5 +131,5 @@ def _paused(found: ObjectReport) -> str:
     )
 
 
-def _and(names: tuple[str, ...]) -> str:
+def _and(names: Iterable[str]) -> str:
     return ", ".join(names)

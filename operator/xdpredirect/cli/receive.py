@@ -15,10 +15,12 @@ from xdpredirect.xsk.messages import MOST_BUDGET, Bound, Take
 class ReceiveOptions(TypedDict):
     """What `receive` is told on its command line."""
 
+    interface: str
     queue: int
     count: int | None
     busy_poll: int | None
     quiet: bool
+    own_device: str | None
 
 
 @click.command(epilog=EXIT_CODES)
@@ -40,17 +42,22 @@ class ReceiveOptions(TypedDict):
     "--quiet", is_flag=True,
     envvar="XDPREDIRECT_QUIET", show_envvar=True, help="print no frames, only how many there were",
 )  # fmt: skip
+@click.option(
+    "--own-device", metavar="DEVICE",
+    envvar="XDPREDIRECT_OWN_DEVICE", show_envvar=True,
+    help="make the socket here, of this device, which the agent knows as INTERFACE",
+)  # fmt: skip
 @settings_options("sockets_dir")
-def receive(settings: Settings, interface: str, **options: Unpack[ReceiveOptions]) -> int:
+def receive(*, settings: Settings, **options: Unpack[ReceiveOptions]) -> int:
     """Take the AF_XDP socket of a queue and print every frame: its octets, then their values.
 
     Needs an agent and a rule of type Sockets with the user who runs this among its clients, and no
     privileges. Ends with Ctrl-C. In a pod that has claimed a queue, interface and queue need not be
-    given.
+    given. With --own-device the interface was moved into this network namespace, and CAP_NET_RAW is
+    needed.
     """
-    wanted = Take(interface, options["queue"], multi_buffer=True, busy_poll=options["busy_poll"])
     quiet = options["quiet"]
-    with take(settings.sockets_dir, wanted) as socket:
+    with _opened(settings, options) as socket:
         say(_beginning(socket.bound))
         taken = 0
         try:
@@ -61,6 +68,18 @@ def receive(settings: Settings, interface: str, **options: Unpack[ReceiveOptions
         finally:
             say(_summary(socket, taken))
     return DONE
+
+
+def _opened(settings: Settings, options: ReceiveOptions) -> XskSocket:
+    interface, queue, device = options["interface"], options["queue"], options["own_device"]
+    if device is None:
+        wanted = Take(interface, queue, multi_buffer=True, busy_poll=options["busy_poll"])
+        return take(settings.sockets_dir, wanted)
+    if options["busy_poll"] is not None:
+        raise click.UsageError("the agent sets --busy-poll on sockets of its own; leave it out")
+    from xdpredirect.xsk.own import Own, bring  # noqa: PLC0415 - most need it not
+
+    return bring(settings.sockets_dir, interface, Own(device, queue))
 
 
 def _beginning(bound: Bound) -> str:

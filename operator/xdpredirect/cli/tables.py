@@ -111,7 +111,8 @@ def interfaces(items: Iterable[InterfaceReport], width: int) -> Table:
         ">MALFORMED",
     )
     for item in items:
-        mode = Text(item.mode.value, style="good" if item.mode is XdpMode.NATIVE else "risk")
+        words = f"{item.mode.value}, away" if item.away else item.mode.value
+        mode = Text(words, style="good" if item.mode is XdpMode.NATIVE else "risk")
         if item.mode is XdpMode.NONE:
             mode = Text("none", style="bad" if item.error else "quiet")
         table.add_row(

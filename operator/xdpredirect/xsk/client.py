@@ -14,7 +14,6 @@ import os
 import platform
 import select
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -25,7 +24,7 @@ from xdpredirect.errors import SocketRefused
 from xdpredirect.xsk import uapi
 from xdpredirect.xsk.messages import Bound, Release, Return, Take
 from xdpredirect.xsk.rings import CompletionRing, FillRing, ReceiveRing, TransmitRing
-from xdpredirect.xsk.session import Session
+from xdpredirect.xsk.session import Session, own_name
 
 _RETURN_SECONDS = 0.1
 """Between two attempts to find a broker again."""
@@ -45,10 +44,8 @@ def connect(
 
 def take(directory: Path, wanted: Take) -> "XskSocket":
     """The same, to the letter of the request. Raises as `connect`."""
-    if platform.machine() != "x86_64":
-        words = f"this client is for x86-64, not {platform.machine()}; see examples/xsk.c"
-        raise SocketRefused("WrongProcessor", words)
-    session = Session(directory, _own_name())
+    check_processor()
+    session = Session(directory, own_name())
     try:
         bound, descriptors = session.ask(wanted)
     except BaseException:
@@ -59,7 +56,7 @@ def take(directory: Path, wanted: Take) -> "XskSocket":
 
 
 class XskSocket:
-    """Made by `connect`; use it in a `with` statement.
+    """Made by `connect` or `own.bring`; use it in a `with` statement.
 
     `bound` says what was bound: ifindex, whether with zero-copy, whether it may transmit, whether
     frames come that are longer than a place of the UMEM, for how many frames it polls. One that
@@ -218,7 +215,7 @@ class XskSocket:
     def _bring_back(self) -> None:
         self._return_at = time.monotonic() + _RETURN_SECONDS
         try:
-            session = Session(self._directory, _own_name())
+            session = Session(self._directory, own_name())
         except OSError:
             return
         try:
@@ -243,6 +240,8 @@ def _or_later() -> Iterator[None]:
             raise
 
 
-def _own_name() -> str:
-    name = Path(sys.argv[0]).name if sys.argv else ""
-    return "".join(c if c.isascii() and c.isalnum() else "-" for c in name)[:63] or "python"
+def check_processor() -> None:
+    """Raises SocketRefused where this client does not work."""
+    if platform.machine() != "x86_64":
+        words = f"this client is for x86-64, not {platform.machine()}; see examples/xsk.c"
+        raise SocketRefused("WrongProcessor", words)

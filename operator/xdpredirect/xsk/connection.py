@@ -15,6 +15,7 @@ from xdpredirect.xsk.leases import Leases
 from xdpredirect.xsk.messages import (
     REQUEST_OCTETS,
     Bound,
+    Bring,
     Refused,
     Release,
     Return,
@@ -122,8 +123,8 @@ class Connection:
                 case Ask(Take() as take):
                     self._asked = time.monotonic()
                     self._take(take)
-                case Ask(Return() as given):
-                    self._resume(given, descriptor)
+                case Ask((Return() | Bring()) as given):
+                    self._hold(given, descriptor)
                 case Ask(Release() as release):
                     self._release(release)
 
@@ -153,21 +154,24 @@ class Connection:
             words = f"another socket has queue {take.queue} of {take.interface}"
             return Refusal("QueueBusy", words)
 
-    def _resume(self, given: Return, descriptor: int) -> None:
-        lease = self._leases.resume(self.peer, given.interface, given.queue, descriptor)
+    def _hold(self, given: Return | Bring, descriptor: int) -> None:
+        again = isinstance(given, Return)
+        hold = self._leases.resume if again else self._leases.bring
+        lease = hold(self.peer, given.interface, given.queue, descriptor)
         if isinstance(lease, Refusal):
             self._refuse(given, lease)
             return
         self._held[lease.place] = lease
-        self._say("%s: brought back by process %s", lease)
-        self._carry_out(protocol.settle(self._talk, given, _told("kept", given)))
+        self._say("%s: brought back by process %s" if again else "%s: brought by process %s", lease)
+        told = _told("kept" if again else "brought", given)
+        self._carry_out(protocol.settle(self._talk, given, told))
 
     def _release(self, release: Release) -> None:
         lease = self._held.pop((release.interface, release.queue))
         self._leases.end(lease)
         self._carry_out(protocol.settle(self._talk, release, _told("released", release)))
 
-    def _refuse(self, question: Take | Return, refusal: Refusal) -> None:
+    def _refuse(self, question: Take | Return | Bring, refusal: Refusal) -> None:
         place = _name(question.interface, question.queue)
         who = f"process {self.peer.pid} of user {self.peer.uid}"
         words = (place, who, refusal.reason, refusal.sentence)
@@ -233,7 +237,7 @@ def _bound(take: Take, lease: Lease) -> Bound:
     return Bound(*place, *size, lease.zero_copy, transmit, *wishes)
 
 
-def _told(what: str, about: Return | Release) -> Told:
+def _told(what: str, about: Return | Bring | Release) -> Told:
     return Told(what, about.interface, about.queue)
 
 

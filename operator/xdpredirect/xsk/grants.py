@@ -26,7 +26,8 @@ class Grant:
     `redirect` and `rule` are the names of object and rule. With `transmit` a socket may also send.
     `host_pods` are named as well, and refused, because they live in the network of the host.
     With `whole_map` the client gets the XSKMAP of this name itself, by the protocol of the device
-    plugin, and no socket.
+    plugin, and no socket. With `away` the device is in another network namespace, where `ifindex`
+    is its number: processes there bring sockets of their own.
     """
 
     redirect: str
@@ -40,18 +41,22 @@ class Grant:
     pods: frozenset[str] = frozenset()
     host_pods: frozenset[str] = frozenset()
     whole_map: str = ""
+    away: bool = False
 
 
 @dataclass(frozen=True)
 class Peer:
     """What the kernel says of the other end of a connection.
 
-    `pod` is the UID of the pod that its cgroup belongs to, empty for a process of the host.
+    `pod` is the UID of the pod that its cgroup belongs to, empty for a process of the host. `netns`
+    is the kernel's number (SO_NETNS_COOKIE) of the network namespace that it connected from, 0
+    where the kernel tells none.
     """
 
     pid: int
     uid: int
     pod: str = ""
+    netns: int = 0
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ class Holding:
     given up, but is not closed yet, is `releasing`: it gets nothing, and nobody else can have the
     queue; its `rules` are those whose frames it got, and of its `statistics` nothing is known any
     more. `cookie` is the kernel's number of the socket, which no other one gets until the next
-    boot. With `multi_buffer` its client takes frames in several pieces.
+    boot. `away`: its device is in another network namespace. With `multi_buffer` its client takes
+    frames in several pieces.
     """
 
     interface: str
@@ -26,6 +27,7 @@ class Holding:
     statistics: Statistics | None = None
     cookie: int = 0
     multi_buffer: bool = False
+    away: bool = False
 
     @property
     def releasing(self) -> bool:

@@ -10,13 +10,14 @@ import os
 import select
 import socket
 import struct
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from xdpredirect.xsk.cgroup import ManyPods, kubelet_roots, pod_of
 from xdpredirect.xsk.grants import Peer
-from xdpredirect.xsk.uapi import SO_PEERPIDFD
+from xdpredirect.xsk.uapi import SO_NETNS_COOKIE, SO_PEERPIDFD
 
 _CREDENTIALS = struct.Struct("=3i")
 _PROC = Path("/proc")
@@ -42,10 +43,23 @@ def identify(connection: socket.socket) -> tuple[Peer, int]:
     except ProcessLookupError as error:
         raise Unidentified(f"process {pid} has ended") from error
     try:
-        return Peer(pid, uid, _pod(pid, pidfd)), pidfd
+        return Peer(pid, uid, _pod(pid, pidfd), netns_of(connection)), pidfd
     except BaseException:
         os.close(pidfd)
         raise
+
+
+def netns_of(connection: socket.socket) -> int:
+    """The number of the network namespace that a socket was made in, 0 where the kernel tells none
+    (before Linux 5.14). One that was accepted is of the namespace of the socket that connected
+    (net/unix/af_unix.c, unix_stream_connect), whatever process holds it."""
+    try:
+        raw = connection.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8)
+    except OSError as error:
+        if error.errno == errno.ENOPROTOOPT:
+            return 0
+        raise
+    return int.from_bytes(raw, sys.byteorder)
 
 
 def has_ended(pidfd: int) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from xdpredirect.xsk import sockets
 from xdpredirect.xsk.grants import Grant, Peer
 from xdpredirect.xsk.holding import Holding
+from xdpredirect.xsk.uapi import AF_XDP
 from xdpredirect.xsk.umem import empty
 
 NO_MEMFD = -1
@@ -15,8 +16,8 @@ NO_MEMFD = -1
 @dataclass
 class Lease:
     """`grants` are those of all rules whose frames of this queue go to the client, who may poll for
-    `busy_poll` frames at once. `memfd` has the memory of the socket, `octets` long; neither is known
-    of one that an earlier broker made."""
+    `busy_poll` frames at once. `memfd` has the memory of the socket, `octets` long; both are not
+    known of a socket that others made."""
 
     grants: tuple[Grant, ...]
     queue: int
@@ -48,6 +49,7 @@ class Lease:
             multi_buffer=self.multi_buffer,
             statistics=sockets.statistics(self.socket.fileno()),
             cookie=sockets.cookie(self.socket),
+            away=self.grants[0].away,
         )
 
     def close(self) -> None:
@@ -64,6 +66,12 @@ class Lease:
                 empty(self.memfd, self.octets)
         finally:
             self.close()
+
+
+def lease_of(fd: int, grants: tuple[Grant, ...], queue: int, peer: Peer) -> Lease:
+    """A lease of a duplicate of a client's descriptor, which is one of a bound socket."""
+    xsk = socket.socket(AF_XDP, socket.SOCK_RAW, 0, fileno=os.dup(fd))
+    return Lease(grants, queue, peer, xsk, sockets.is_zero_copy(xsk))
 
 
 class Busy(Exception):

@@ -6,23 +6,20 @@ read its statistics; the XSKMAPs are behind `Slots`, and nobody but the agent wr
 
 import errno
 import logging
-import os
-import socket
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
-from xdpredirect.xsk import sockets
+from xdpredirect.xsk import brought, sockets
 from xdpredirect.xsk.grants import Grant, Peer, Refusal, Slots, authorise, granted
 from xdpredirect.xsk.holding import Holding
-from xdpredirect.xsk.lease import NO_MEMFD, Busy, Lease
-from xdpredirect.xsk.memory import Memory, Remembered
+from xdpredirect.xsk.lease import NO_MEMFD, Busy, Lease, lease_of
+from xdpredirect.xsk.memory import Memory, remembered
 from xdpredirect.xsk.memory_limit import memory_left
 from xdpredirect.xsk.messages import Take
 from xdpredirect.xsk.refused_binds import no_room, refusal_of
 from xdpredirect.xsk.slots import LeaseSlots
 from xdpredirect.xsk.sockets import Place, Wanted
-from xdpredirect.xsk.uapi import AF_XDP
 from xdpredirect.xsk.umem import Size
 
 MOST_ENDED = 1024
@@ -31,7 +28,7 @@ log = logging.getLogger("xdpredirect.xsk")
 
 
 class Leases:
-    """All of one network namespace, not safe for threads. `memory` is a file of its own.
+    """All of one agent, not safe for threads. `memory` is a file of its own.
 
     `changes` counts how often a queue was taken, given up or found to be free.
     """
@@ -66,6 +63,8 @@ class Leases:
         grants = self._authorised(peer, wanted.interface, wanted.queue)
         if isinstance(grants, Refusal):
             return grants
+        if grants[0].away:
+            return brought.NOT_HERE
         place = Place(grants[0].ifindex, wanted.queue)
         size = Size(wanted.frames, wanted.octets)
         if refusal := self._no_room(size.total):
@@ -98,31 +97,42 @@ class Leases:
         grants = self._authorised(peer, interface, queue)
         if isinstance(grants, Refusal):
             return grants
-        if problem := sockets.problem_of(fd):
+        netns = peer.netns if grants[0].away else sockets.own_netns()
+        if problem := sockets.problem_of(fd, netns):
             return problem
-        xsk = socket.socket(AF_XDP, socket.SOCK_RAW, 0, fileno=os.dup(fd))
+        lease = lease_of(fd, grants, queue, peer)
+        return self._try(lease, lambda: self._recognise(lease), again=True)
+
+    def bring(self, peer: Peer, interface: str, queue: int, fd: int) -> Lease | Refusal:
+        """Hold what the peer has made where the device is, and put it into its slots. `fd` stays
+        the caller's."""
+        grants = self._authorised(peer, interface, queue)
+        if isinstance(grants, Refusal):
+            return grants
+        if problem := brought.problem_of(fd, peer, grants):
+            return problem
+        lease = lease_of(fd, grants, queue, peer)
+        return self._try(lease, lambda: brought.mismatch(lease))
+
+    def _try(
+        self, lease: Lease, problem: Callable[[], Refusal | None], again: bool = False
+    ) -> Lease | Refusal:
+        """Begin the lease unless there is a problem; its duplicate is closed when there is one."""
         try:
-            lease = Lease(grants, queue, peer, xsk, sockets.is_zero_copy(xsk))
-            refusal = self._recognise(lease) or self._begin(lease, again=True)
+            refusal = problem() or self._begin(lease, again)
         except BaseException:
-            xsk.close()
+            lease.socket.close()
             raise
         if refusal:
-            xsk.close()
+            lease.socket.close()
         return refusal or lease
 
     def _recognise(self, returned: Lease) -> Refusal | None:
         """Whether it is what was handed out; says how it was bound, which the kernel tells not."""
         known = self._memory.of(*returned.place)
-        returned.octets = known.octets if known else 0
-        if (
-            known is None
-            or not known.is_of(returned.peer)
-            or known.ifindex != returned.grants[0].ifindex
-            or known.cookie != sockets.cookie(returned.socket)
-        ):
+        if known is None or not known.is_that_of(returned):
             return Refusal("UnknownSocket", "this is not the socket that was bound to the queue")
-        returned.multi_buffer = known.multi_buffer
+        returned.octets, returned.multi_buffer = known.octets, known.multi_buffer
         if not sockets.can_transmit(returned.socket.fileno()):
             return None
         if any(grant.transmit for grant in returned.grants):
@@ -137,9 +147,11 @@ class Leases:
         self._ended.append(lease.look())
         lease.socket.close()
         self._held.pop(lease.place, None)
-        place = Place(lease.grants[0].ifindex, lease.queue)
-        self._free(place)
-        self._releasing[place] = lease
+        if not lease.grants[0].away:
+            # Elsewhere nobody can see from here whether a queue is free.
+            place = Place(lease.grants[0].ifindex, lease.queue)
+            self._free(place)
+            self._releasing[place] = lease
         self.changes += 1
         self._memory.forget(*lease.place)
 
@@ -202,11 +214,7 @@ class Leases:
         """Fill its slots, all or none."""
         if refusal := self._slots.fill(lease, again):
             return refusal
-        interface, queue = lease.place
-        ifindex, uid, pod = lease.grants[0].ifindex, lease.peer.uid, lease.peer.pod
-        number = sockets.cookie(lease.socket)
-        how = (lease.multi_buffer, lease.octets)
-        self._memory.keep(Remembered(number, interface, ifindex, queue, uid, pod, *how))
+        self._memory.keep(remembered(lease))
         self._held[lease.place] = lease
         self.changes += 1
         return None
@@ -214,7 +222,8 @@ class Leases:
     def _keep(self, lease: Lease) -> bool:
         """Whether the lease goes on; its slots are then those of the grants that it has now."""
         now = granted(lease.peer, self._grants, *lease.place)
-        if not now or now[0].ifindex != lease.grants[0].ifindex:
+        before = lease.grants[0]
+        if not now or (now[0].ifindex, now[0].away) != (before.ifindex, before.away):
             return False
         if sockets.can_transmit(lease.socket.fileno()) and not any(grant.transmit for grant in now):
             return False
@@ -226,12 +235,14 @@ class Leases:
         for known in self._memory.all():
             peer = Peer(0, known.uid, known.pod)
             place = (known.interface, known.queue)
-            if place in self._held or granted(peer, self._grants, *place):
+            if place in self._held or known.is_for(granted(peer, self._grants, *place)):
                 continue
+            # One that was moved has the name that it had, one that was renamed the number.
             of_queue = [
                 grant
                 for grant in self._grants
-                if grant.ifindex == known.ifindex and known.queue in grant.queues
+                if (known.interface == grant.interface or known.is_for([grant]))
+                and known.queue in grant.queues
             ]
             self._slots.empty(of_queue, known.queue)
             self._memory.forget(*place)

@@ -6,10 +6,13 @@ what tells it from any other; the kernel gives each to one socket until the next
 
 import json
 import logging
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from xdpredirect.xsk.grants import Peer
+from xdpredirect.xsk import sockets
+from xdpredirect.xsk.grants import Grant, Peer
+from xdpredirect.xsk.lease import Lease
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 log = logging.getLogger("xdpredirect.xsk")
@@ -17,7 +20,8 @@ log = logging.getLogger("xdpredirect.xsk")
 
 @dataclass(frozen=True)
 class Remembered:
-    """A socket as it was bound, and for whom: `uid` and `pod` as in Peer. `octets` of memory."""
+    """A socket as it was bound, and for whom: `uid` and `pod` as in Peer, `ifindex` and `away` as
+    in Grant. `octets` of memory."""
 
     cookie: int
     interface: str
@@ -25,12 +29,39 @@ class Remembered:
     queue: int
     uid: int
     pod: str
+    # Not there in files of agents that did not know of them.
     multi_buffer: bool = False
     octets: int = 0
+    away: bool = False
 
     def is_of(self, peer: Peer) -> bool:
         """Whether it was handed to this user or pod."""
         return (self.uid, self.pod) == (peer.uid, peer.pod)
+
+    def is_that_of(self, lease: Lease) -> bool:
+        """Whether it is the very socket of the lease, for the same peer and device."""
+        ours = self.is_of(lease.peer) and self.is_for(lease.grants)
+        return ours and self.cookie == sockets.cookie(lease.socket)
+
+    def is_for(self, grants: Iterable[Grant]) -> bool:
+        """Whether it is of the device of these grants, where that is now; one has one device."""
+        return any((g.ifindex, g.away) == (self.ifindex, self.away) for g in grants)
+
+
+def remembered(lease: Lease) -> Remembered:
+    """Of a socket that is handed out."""
+    interface, queue = lease.place
+    return Remembered(
+        cookie=sockets.cookie(lease.socket),
+        interface=interface,
+        ifindex=lease.grants[0].ifindex,
+        queue=queue,
+        uid=lease.peer.uid,
+        pod=lease.peer.pod,
+        multi_buffer=lease.multi_buffer,
+        octets=lease.octets,
+        away=lease.grants[0].away,
+    )
 
 
 class Memory:

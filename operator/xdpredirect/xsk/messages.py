@@ -4,6 +4,7 @@ Called by `protocol`, the broker's half of a conversation, and by `client`, the 
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 VERSION = 1
@@ -58,6 +59,15 @@ class Return:
 
 
 @dataclass(frozen=True)
+class Bring:
+    """Comes with a socket that the client has made and bound itself: to the device that is called
+    `interface` where the agent runs, and was moved into the client's network namespace."""
+
+    interface: str
+    queue: int
+
+
+@dataclass(frozen=True)
 class Release:
     """The client has closed its socket of this queue."""
 
@@ -82,7 +92,8 @@ class Bound:
 
 @dataclass(frozen=True)
 class Told:
-    """A queue is `kept` after Return, `released` after Release; `withdrawn` comes unasked."""
+    """A queue is `kept` after Return, `brought` after Bring, `released` after Release; `withdrawn`
+    comes unasked."""
 
     what: str
     interface: str
@@ -97,17 +108,22 @@ class Refused:
     sentence: str
 
 
-Request = Hello | Take | Return | Release
+Request = Hello | Take | Return | Bring | Release
 Reply = Hello | Bound | Told | Refused
 
 _HELLO = re.compile(rf"hello {_NUMBER} ([A-Za-z0-9._-]{{1,63}})")
 _TAKE = re.compile(rf"take {_INTERFACE} {_QUEUE} {_NUMBER} {_NUMBER}{_WISHES}")
-_NAMED = re.compile(rf"(return|release) {_INTERFACE} {_QUEUE}")
+_NAMED = re.compile(rf"(return|bring|release) {_INTERFACE} {_QUEUE}")
+_BY_NAME: Mapping[str, type[Return | Bring | Release]] = {
+    "return": Return,
+    "bring": Bring,
+    "release": Release,
+}
 _BOUND = re.compile(
     rf"bound {_INTERFACE} {_NUMBER} {_QUEUE} {_NUMBER} {_NUMBER}"
     rf" (copy|zerocopy) (receive|transmit){_WISHES}"
 )
-_TOLD = re.compile(rf"(kept|released|withdrawn) {_INTERFACE} {_QUEUE}")
+_TOLD = re.compile(rf"(kept|brought|released|withdrawn) {_INTERFACE} {_QUEUE}")
 _REFUSED = re.compile(r"refused ([A-Z][A-Za-z]{1,31}) ([ -~]+)")
 _WELCOME = re.compile(rf"hello {_NUMBER}")
 
@@ -121,7 +137,7 @@ def read_request(data: bytes) -> Request | None:
         interface, queue, frames, octets, *wishes = match.groups()
         return Take(interface, int(queue), int(frames), int(octets), *_wishes_of(*wishes))
     if match := _NAMED.fullmatch(text):
-        return (Return if match[1] == "return" else Release)(match[2], int(match[3]))
+        return _BY_NAME[match[1]](match[2], int(match[3]))
     return None
 
 
@@ -152,6 +168,8 @@ def record(message: Request | Reply) -> bytes:
             words = f"take {interface} {queue} {frames} {octets}{_wishes(message)}"
         case Return(interface, queue):
             words = f"return {interface} {queue}"
+        case Bring(interface, queue):
+            words = f"bring {interface} {queue}"
         case Release(interface, queue):
             words = f"release {interface} {queue}"
         case Bound():

@@ -146,7 +146,7 @@ class PluginConnection:
         return f"process {self.peer.pid} of user {self.peer.uid}{self.peer.pod and ' in a pod'}"
 
     def _set_busy_poll(self, wanted: BusyPoll, fd: int) -> bool:
-        if problem := sockets.problem_of(fd):
+        if problem := sockets.problem_of(fd, sockets.own_netns()):
             self._log.warning(self.owner, "busy polling refused: %s", problem.sentence)
             return False
         try:

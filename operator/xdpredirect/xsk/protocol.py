@@ -15,6 +15,7 @@ from xdpredirect.xsk.messages import (
     REQUEST_OCTETS,
     VERSION,
     Bound,
+    Bring,
     Hello,
     Refused,
     Release,
@@ -32,7 +33,7 @@ HELLO_SECONDS, IDLE_SECONDS = 5.0, 30.0
 MOST_MESSAGES, MOST_REFUSALS, MOST_QUEUES = 4096, 16, 64
 """Of one connection."""
 
-Question = Take | Return | Release
+Question = Take | Return | Bring | Release
 Outcome = Bound | Told | Refused
 
 
@@ -103,8 +104,9 @@ def receive(talk: Talk, received: Received) -> Step:
     request = read_request(received.data)
     if request is None:
         return _end(talk, "Malformed", "this is no record of the protocol")
-    if received.descriptors != isinstance(request, Return):
-        return _end(talk, "WrongDescriptors", "return comes with one descriptor, and no other does")
+    if received.descriptors != isinstance(request, Return | Bring):
+        words = "return and bring come with one descriptor, and no other does"
+        return _end(talk, "WrongDescriptors", words)
     if isinstance(request, Hello):
         return _greet(talk, request)
     if not talk.greeted:

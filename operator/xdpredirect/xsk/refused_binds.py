@@ -1,6 +1,6 @@
 """Why the kernel makes no socket for a queue, in the words of docs/protocol.md: pure.
 
-Called by `leases`.
+Called by `leases` and `own`.
 """
 
 import errno
@@ -17,16 +17,16 @@ _WHY = {
     errno.ENODEV: ("NoSuchDevice", "the device is gone"),
     errno.ENETDOWN: ("DeviceDown", "the device is down"),
     errno.EOPNOTSUPP: ("NoZeroCopy", "the driver has no zero-copy, which the object asks for"),
-    errno.ENOBUFS: ("MemoryLimit", "the agent's RLIMIT_MEMLOCK does not allow as much memory"),
-    errno.EPERM: ("NoCapability", "the agent lacks CAP_NET_RAW, which AF_XDP needs"),
-    errno.EACCES: ("NoCapability", "the agent lacks CAP_NET_RAW, which AF_XDP needs"),
+    errno.ENOBUFS: ("MemoryLimit", "the RLIMIT_MEMLOCK of {who} does not allow as much memory"),
+    errno.EPERM: ("NoCapability", "{who} lacks CAP_NET_RAW, which AF_XDP needs"),
+    errno.EACCES: ("NoCapability", "{who} lacks CAP_NET_RAW, which AF_XDP needs"),
 }
 
 
-def refusal_of(error: OSError) -> Refusal:
-    """What the client is told of a failed step of making and binding its socket."""
+def refusal_of(error: OSError, who: str = "the agent") -> Refusal:
+    """What the client is told of a failed step of making and binding its socket, by `who`."""
     reason, sentence = _WHY.get(error.errno or 0, ("Failed", "the kernel refused"))
-    return Refusal(reason, f"{sentence} ({errno_name(error.errno or 0)})")
+    return Refusal(reason, f"{sentence.format(who=who)} ({errno_name(error.errno or 0)})")
 
 
 def no_room(octets: int, left: int | None) -> Refusal | None:

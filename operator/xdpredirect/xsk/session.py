@@ -4,6 +4,7 @@ import array
 import os
 import select
 import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -23,7 +24,7 @@ from xdpredirect.xsk.messages import (
 )
 
 _SECONDS = 10.0
-"""The broker itself waits a second for a queue at most."""
+"""The broker itself waits 5 s for a queue or a grant at most."""
 _CLOEXEC = 0x40000000  # MSG_CMSG_CLOEXEC
 
 
@@ -118,3 +119,9 @@ def _connect(made: socket.socket, path: Path) -> None:
         # Sockets do not say it of themselves, and it is where people have to look.
         error.filename = str(path)
         raise
+
+
+def own_name() -> str:
+    """What a client calls itself."""
+    name = Path(sys.argv[0]).name if sys.argv else ""
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in name)[:63] or "python"

@@ -1,4 +1,4 @@
-"""AF_XDP sockets of this network namespace: made, bound, looked at. Called by `leases`.
+"""AF_XDP sockets of this network namespace: made, bound, looked at. Called by `leases` and `own`.
 
 Needs CAP_NET_RAW. What leaves here is bound: an unbound socket would let its holder choose any
 device and queue of the host. A bound one cannot be bound again, nor gain a ring that it lacks
@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from xdpredirect.xsk import uapi
 from xdpredirect.xsk.grants import CopyMode, Refusal
+from xdpredirect.xsk.identity import netns_of
 from xdpredirect.xsk.umem import Size, register
 
 _FLAGS = {CopyMode.AUTO: 0, CopyMode.COPY: uapi.COPY, CopyMode.ZERO_COPY: uapi.ZERO_COPY}
@@ -176,14 +177,14 @@ def cookie(xsk: socket.socket) -> int:
     return int.from_bytes(raw, sys.byteorder)
 
 
-def problem_of(fd: int) -> Refusal | None:
-    """Why a descriptor is no bound AF_XDP socket of this network namespace."""
+def problem_of(fd: int, netns: int) -> Refusal | None:
+    """Why a descriptor is no bound AF_XDP socket of that network namespace."""
     try:
         with _borrowed(fd) as xsk:
             domain = xsk.getsockopt(socket.SOL_SOCKET, uapi.SO_DOMAIN)
             if domain != uapi.AF_XDP or xsk.getsockopt(socket.SOL_SOCKET, uapi.SO_TYPE) != _RAW:
                 return Refusal("WrongSocket", "the socket is not one of AF_XDP")
-            if _netns(xsk) != _own_netns():
+            if netns_of(xsk) != netns:
                 return Refusal("WrongNamespace", "the socket is of another network namespace")
             bound = _is_bound(xsk)
     except OSError:
@@ -206,14 +207,10 @@ def busy_poll(fd: int, microseconds: int, budget: int) -> None:
         xsk.setsockopt(socket.SOL_SOCKET, uapi.SO_BUSY_POLL_BUDGET, budget)
 
 
-def _netns(of: socket.socket) -> bytes:
-    """The kernel's number of the network namespace that a socket was made in."""
-    return of.getsockopt(socket.SOL_SOCKET, uapi.SO_NETNS_COOKIE, 8)
-
-
-def _own_netns() -> bytes:
+def own_netns() -> int:
+    """The number of this network namespace, as in Peer."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as own:
-        return _netns(own)
+        return netns_of(own)
 
 
 @contextmanager

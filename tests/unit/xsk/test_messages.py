@@ -4,6 +4,7 @@ import pytest
 
 from xdpredirect.xsk.messages import (
     Bound,
+    Bring,
     Hello,
     Refused,
     Release,
@@ -26,6 +27,7 @@ REQUESTS: dict[bytes, Request] = {
     b"take eth0 0 64 2048 busy-poll 64": Take("eth0", 0, 64, 2048, busy_poll=64),
     b"take eth0 0 64 2048 multi-buffer busy-poll 0": Take("eth0", 0, 64, 2048, True, 0),
     b"return eth0 17": Return("eth0", 17),
+    b"bring eth0 17": Bring("eth0", 17),
     b"release eth0 17": Release("eth0", 17),
 }
 
@@ -40,6 +42,7 @@ REPLIES: dict[bytes, Reply] = {
         "eth0", 4, 0, 64, 2048, False, False, busy_poll=8
     ),
     b"kept eth0 1": Told("kept", "eth0", 1),
+    b"brought eth0 1": Told("brought", "eth0", 1),
     b"released eth0 1": Told("released", "eth0", 1),
     b"withdrawn eth0 1": Told("withdrawn", "eth0", 1),
     b"refused NotGranted user 7 has no grant for eth0": Refused(
@@ -89,6 +92,9 @@ NO_REQUESTS = (
     b"take eth0 0 2048 2048\n",
     b"take eth0 0 2048 2048;release eth0 0",
     b"return eth0",
+    b"bring eth0",
+    b"bring eth0 1 net1",
+    b"brought eth0 1",
     b"released eth0 0",
     b"bound eth0 4 17 2048 2048 copy receive",
     b"take eth0 0 2048 2048" + b" " * 200,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from xdpredirect.xsk import protocol
-from xdpredirect.xsk.messages import Bound, Refused, Release, Return, Take, Told, read_reply
+from xdpredirect.xsk.messages import Bound, Bring, Refused, Release, Return, Take, Told, read_reply
 from xdpredirect.xsk.protocol import (
     MOST_MESSAGES,
     MOST_QUEUES,
@@ -69,6 +69,15 @@ def test_returning_a_socket() -> None:
     assert settle(step.talk, given, Told("kept", "eth0", 0)).talk.held == {("eth0", 0)}
 
 
+def test_bringing_a_socket() -> None:
+    given = Bring("eth0", 0)
+    step = receive(GREETED, Received(b"bring eth0 0", descriptors=1))
+    assert step.effects == (Ask(given),)
+    step = settle(step.talk, given, Told("brought", "eth0", 0))
+    assert step.effects == (Send(b"brought eth0 0"),)
+    assert step.talk.held == {("eth0", 0)}
+
+
 def test_what_was_withdrawn_is_held_no_more() -> None:
     step = withdraw(HOLDING, "eth0", 0)
     assert step.effects == (Send(b"withdrawn eth0 0"),)
@@ -86,6 +95,7 @@ def test_what_was_withdrawn_is_held_no_more() -> None:
         (GREETED, Received(b"x" * 128, cut=True), "TooLong"),
         (GREETED, Received(b"return eth0 0", descriptors=2), "WrongDescriptors"),
         (GREETED, Received(b"return eth0 0", descriptors=0), "WrongDescriptors"),
+        (GREETED, Received(b"bring eth0 0", descriptors=0), "WrongDescriptors"),
         (GREETED, Received(b"take eth0 0 2048 2048", descriptors=1), "WrongDescriptors"),
         (Talk(), Received(b"hello 1 a", descriptors=1), "WrongDescriptors"),
         (GREETED, Received(b"return eth0 0", descriptors=1, cut=True), "TooLong"),
@@ -104,6 +114,7 @@ def test_who_breaks_the_protocol_is_hung_up_on(talk: Talk, received: Received, r
         (GREETED, Received(b"release eth0 0"), "NotHeld"),
         (HOLDING, Received(b"take eth0 0 2048 2048"), "AlreadyHeld"),
         (HOLDING, Received(b"return eth0 0", descriptors=1), "AlreadyHeld"),
+        (HOLDING, Received(b"bring eth0 0", descriptors=1), "AlreadyHeld"),
         (GREETED, Received(b"take eth0 0 2000 2048"), "Size"),
         (GREETED, Received(b"take eth0 0 2048 1500"), "Size"),
         (GREETED, Received(b"take eth0 0 2000 2048 multi-buffer"), "Size"),
@@ -141,7 +152,19 @@ def test_patience_ends_unless_something_is_held() -> None:
 
 
 WORDS = (
-    *(b"hello", b"take", b"return", b"release", b"bound", b"1", b"0", b"2048", b"64", b"4096"),
+    *(
+        b"hello",
+        b"take",
+        b"return",
+        b"bring",
+        b"release",
+        b"bound",
+        b"1",
+        b"0",
+        b"2048",
+        b"64",
+        b"4096",
+    ),
     *(b"eth0", b"p1", b"-1", b"00", b"", b"\0", b"\n", b" ", b"\xff\xfe", b"9" * 40, b"../" * 9),
 )
 
@@ -154,7 +177,9 @@ def garbage(generator: random.Random) -> Received:
     elif kind == 1:
         data = b" ".join(generator.choices(WORDS, k=generator.randrange(0, 8)))
     else:
-        whole = generator.choice((b"hello 1 a", b"take eth0 0 2048 2048", b"return eth0 0"))
+        whole = generator.choice(
+            (b"hello 1 a", b"take eth0 0 2048 2048", b"return eth0 0", b"bring eth0 0")
+        )
         changed = bytearray(whole)
         if kind == 2:
             changed[generator.randrange(len(changed))] = generator.randrange(256)
@@ -172,7 +197,7 @@ def check(talk: Talk, received: Received, step: protocol.Step) -> None:
     if asked:
         assert talk.greeted
         assert not received.cut
-        assert received.descriptors == isinstance(asked[0], Return)
+        assert received.descriptors == isinstance(asked[0], Return | Bring)
         assert 0 <= asked[0].queue < 10000
         assert 1 <= len(asked[0].interface) <= 15
         assert "/" not in asked[0].interface

@@ -23,5 +23,7 @@ def findings(usages: Sequence[Usage], host: Host) -> tuple[Finding, ...]:
         *(check_ingress, check_offloads, check_targets),
         *(check_cpus, check_channels, check_generic),
     )
-    found = {finding for usage in usages for check in checks for finding in check(usage, host)}
+    # Of a device that is away nobody knows how it is set.
+    here = [usage for usage in usages if not usage.interface.away]
+    found = {finding for usage in here for check in checks for finding in check(usage, host)}
     return tuple(sorted(found, key=lambda f: (f.object, f.interface, f.rule, f.reason, f.message)))
