@@ -52,5 +52,11 @@ def test_help_lists_the_exit_codes(shell: Shell, name: str) -> None:
         assert f"\n    {code}  " in typed.out
 
 
+def test_the_agent_does_not_poll_for_sockets_that_it_has_not_made(shell: Shell) -> None:
+    typed = shell.type("receive", "eth0", "--own-device", "net1", "--busy-poll", "8")
+    assert typed.code == 2
+    assert "the agent sets --busy-poll on sockets of its own; leave it out" in typed.err
+
+
 def test_version(shell: Shell) -> None:
     assert shell.type("--version").out == f"xdpredirect {__version__}\n"
