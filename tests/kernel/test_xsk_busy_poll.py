@@ -12,6 +12,7 @@ from tests.kernel.brokered import Brokered, brokered
 from tests.kernel.lab import Lab
 from tests.kernel.powerless import NOBODY
 from tests.kernel.raw_client import RawClient
+from xdpredirect.errors import SocketRefused
 from xdpredirect.xsk import sockets
 from xdpredirect.xsk.client import XskSocket, take
 from xdpredirect.xsk.messages import Take
@@ -126,3 +127,27 @@ def test_other_budgets_are_refused_with_a_sentence(lab: Lab) -> None:
                 assert answer == f"refused BusyPoll {words}"
             answer = client.ask(b"take p1 0 64 2048 multi-buffer busy-poll 64")
             assert answer.endswith(" copy receive multi-buffer busy-poll 64")
+
+
+def test_who_polls_is_told_that_the_device_is_gone(lab: Lab) -> None:
+    with brokered(lab) as b:
+        b.grant(users={NOBODY})
+        with b.receiver("--busy-poll", "8") as client:
+            b.wait(b.server.report)
+            b.dut.ip("link", "delete", "p1")
+            # As the agent does when it has heard of it.
+            b.server.update(())
+            output, _ = client.communicate(timeout=60)
+        assert output.splitlines()[-1].endswith("(Withdrawn)")
+        assert client.returncode == 1
+
+
+def test_between_the_end_of_the_device_and_its_news_nothing_arrives(lab: Lab) -> None:
+    with brokered(lab) as b:
+        b.grant(users={0})
+        with polling(b, BUDGET) as client:
+            b.dut.ip("link", "delete", "p1")
+            assert client.receive() == []
+            b.server.update(())
+            with pytest.raises(SocketRefused, match="Withdrawn"):
+                client.wait(60)

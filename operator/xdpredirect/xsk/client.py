@@ -29,7 +29,7 @@ from xdpredirect.xsk.session import Session, own_name
 _RETURN_SECONDS = 0.1
 """Between two attempts to find a broker again."""
 _BATCH = 64
-_LATER = (errno.EBUSY, errno.ENOBUFS, errno.ENETDOWN)
+_LATER = (errno.EBUSY, errno.ENOBUFS, errno.ENETDOWN, errno.ENXIO)
 
 
 def connect(
@@ -230,7 +230,8 @@ class XskSocket:
 
 @contextmanager
 def _or_later() -> Iterator[None]:
-    """The device is busy, down, or its queue full: the next call does what this one could not."""
+    """The device is busy or down, or its queue full: the next call does what this one could not.
+    Or it is gone, which the broker tells `wait`."""
     try:
         yield
     except (BlockingIOError, InterruptedError):
