@@ -12,7 +12,7 @@ from typing import Any
 from xdpredirect.agent.away import recall, to_remember
 from xdpredirect.agent.desired import Desired
 from xdpredirect.agent.effective import Effective
-from xdpredirect.agent.files import read_json, write_atomically
+from xdpredirect.agent.files import read_json, remove_file, write_atomically
 from xdpredirect.agent.observed import Observed
 from xdpredirect.host import Host, Link, XdpFeatures, XdpMode
 
@@ -36,7 +36,9 @@ class AwayFile:
         before = self._read()
         kept = to_remember(desired, seen, _links(before))
         after = {name: _plain(link) for name, link in kept.items()}
-        if after != before:
+        if not after:
+            remove_file(self._path)
+        elif after != before:
             write_atomically(self._path, json.dumps(after).encode())
 
     def _read(self) -> Mapping[str, Any]:

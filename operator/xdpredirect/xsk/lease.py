@@ -71,7 +71,11 @@ class Lease:
 def lease_of(fd: int, grants: tuple[Grant, ...], queue: int, peer: Peer) -> Lease:
     """A lease of a duplicate of a client's descriptor, which is one of a bound socket."""
     xsk = socket.socket(AF_XDP, socket.SOCK_RAW, 0, fileno=os.dup(fd))
-    return Lease(grants, queue, peer, xsk, sockets.is_zero_copy(xsk))
+    try:
+        return Lease(grants, queue, peer, xsk, sockets.is_zero_copy(xsk))
+    except BaseException:
+        xsk.close()
+        raise
 
 
 class Busy(Exception):

@@ -35,7 +35,8 @@ connection it takes no more than 16 questions that it has to refuse."""
 class Own:
     """The socket that is made: of a queue of `device`, with `frames` of `octets` in its memory.
 
-    `transmit` has to be granted by the object, as it has `copy_mode` unless that is AUTO there.
+    `transmit` has to be granted by the object, and `copy_mode` to be the object's unless that is
+    Auto.
     """
 
     device: str

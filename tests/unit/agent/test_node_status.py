@@ -1,5 +1,6 @@
 """The status of a node object: every state."""
 
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -172,6 +173,16 @@ def test_counters_of_several_interfaces_are_added() -> None:
     assert [item["mode"] for item in entry["interfaces"]] == ["Native", "Generic"]
     assert entry["losses"][0]["target"] == "eth2"
     assert entry["losses"][0]["packets"] == 7
+
+
+def test_an_interface_that_was_moved_says_where_it_is() -> None:
+    moved = replace(interface("ens1f1"), away=True)
+    status = made(thing(), interfaces=(interface("ens1f0"), moved))
+    (entry,) = status["redirects"]
+    assert entry["message"] == "running on ens1f0, ens1f1 (in another network namespace)"
+    here, there = entry["interfaces"]
+    assert "message" not in here
+    assert (there["state"], there["message"][:14]) == ("Attached", "InterfaceAway:")
 
 
 def test_transition_times_move_with_the_status_only() -> None:

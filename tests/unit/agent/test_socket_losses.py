@@ -67,6 +67,11 @@ def test_where_the_monitor_counts_they_only_are_remembered() -> None:
     assert list(lost(folded(ledger, a=holding(full=6))).values()) == [1]
 
 
+def test_of_a_device_that_is_away_the_monitor_counts_nothing() -> None:
+    ledger = folded(Ledger(), "boot:1", a=replace(holding(full=5), away=True))
+    assert list(lost(ledger).values()) == [5]
+
+
 def test_totals_go_on_with_another_socket_and_another_agent() -> None:
     ledger = folded(Ledger(), a=holding(full=5))
     ledger = folded(ledger, a=holding(full=6), b=holding(full=1))
