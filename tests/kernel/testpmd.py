@@ -9,14 +9,15 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from string import Template
 
 from tests.kernel.documents import ROOT, blocks
 from tests.kernel.handing import Handing
+from tests.kernel.lab import Host
 from tests.kernel.lifecycle import until
 from tests.kernel.switch import INGRESS
 
@@ -87,16 +88,24 @@ class Testpmd:
         return self.said
 
 
-@contextmanager
-def testpmd(handing: Handing, *words: str) -> Iterator[Testpmd]:
-    """With the broker's directory and the bpffs where they are on a machine."""
-    place = [str(tree()), str(handing.dut.state_dir / "sockets"), str(handing.dut.bpffs)]
-    private = ["unshare", "--mount", "--propagation", "private"]
-    with handing.dut.running(
-        [*private, "sh", "-ec", _SCRIPT, "sh", *place, *words],
-        env={"ONLY": _CAPABILITIES, "XDG_RUNTIME_DIR": "/tmp"},
-    ) as process:
-        yield Testpmd(process)
+def testpmd(handing: Handing, *words: str) -> AbstractContextManager[Testpmd]:
+    """On the host of the agent."""
+    return running(handing, handing.dut, (), words)
 
 
 testpmd.__test__ = False  # type: ignore[attr-defined]
+
+
+@contextmanager
+def running(
+    handing: Handing, host: Host, before: Sequence[str], words: Sequence[str]
+) -> Iterator[Testpmd]:
+    """On this host, run by the command `before`. The broker's directory and the bpffs are where
+    they are on a machine."""
+    place = [str(tree()), str(handing.dut.state_dir / "sockets"), str(handing.dut.bpffs)]
+    private = ["unshare", "--mount", "--propagation", "private"]
+    with host.running(
+        [*before, *private, "sh", "-ec", _SCRIPT, "sh", *place, *words],
+        env={"ONLY": _CAPABILITIES, "XDG_RUNTIME_DIR": "/tmp"},
+    ) as process:
+        yield Testpmd(process)

@@ -6,6 +6,7 @@ _DEVICE: Json = {"type": "Device", "device": {"name": "eth1"}}
 _MAC = "02:00:00:00:00:01"
 _USERS: Json = {"type": "Users", "users": ["0"]}
 _PODS: Json = {"namespace": "ids", "podSelector": {}}
+_WHOLE: Json = {"protocol": "DevicePlugin", "access": "ReceiveTransmit"}
 
 _WRONG_PODS: tuple[Json, ...] = (
     {"namespace": ""},
@@ -44,7 +45,13 @@ _WRONG_SOCKETS: tuple[Json, ...] = (
     {"clients": [{"type": "Users", "users": ["4294967295"]}]},
     {"access": "Transmit"},
     {"copyMode": "auto"},
-    {"protocol": "Native"},
+    {"protocol": "devicePlugin"},
+    {**_WHOLE, "clients": [{"type": "Users", "users": ["0", "1"]}]},
+    {**_WHOLE, "clients": [_USERS] * 2},
+    {**_WHOLE, "clients": [{"type": "Pods", "pods": _PODS}, _USERS]},
+    {**_WHOLE, "clients": [{"type": "Pods", "pods": {**_PODS, "namespace": n}} for n in "ab"]},
+    {**_WHOLE, "clients": [{"type": "Pods", "pods": _PODS}], "access": "Receive"},
+    {**_WHOLE, "clients": [{"type": "Pods", "pods": _PODS}], "copyMode": "Auto"},
 )
 
 ACTIONS: tuple[Json, ...] = (

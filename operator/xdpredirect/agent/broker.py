@@ -82,6 +82,10 @@ class Broker:
         else:
             self.problem = ""
 
+    def asked(self) -> Mapping[str, str]:
+        """Pods that wait for the whole map of a device that they have: UID by interface."""
+        return self._plugin.asked() if self._plugin else {}
+
     def counts(self) -> tuple[Holding, ...]:
         """Every socket, also those that ended since the last call, with what it has lost."""
         ended, self._ended = self._ended, ()

@@ -11,6 +11,7 @@ from xdpredirect.agent.effective import Effective
 from xdpredirect.agent.observed import Observed
 from xdpredirect.agent.report import Finding, Severity
 from xdpredirect.agent.resolve import resolve
+from xdpredirect.agent.socket_holders import Holders
 from xdpredirect.datapath.builder import LayoutConflict
 from xdpredirect.datapath.layout import Layout, lay_out
 from xdpredirect.datapath.slots import assign_slots
@@ -37,15 +38,23 @@ class Desired:
     untouched: frozenset[str] = frozenset()
 
 
-def desire(chosen: Effective, host: Host, observed: Observed, sources: str) -> Desired:
-    """Lay out every interface. `sources` is the digest of the C files."""
+def desire(
+    chosen: Effective,
+    host: Host,
+    observed: Observed,
+    sources: str,
+    holders: Holders | None = None,
+) -> Desired:
+    """Lay out every interface. `sources` is the digest of the C files, `holders` knows which pods
+    have whole maps."""
     resolution = resolve(chosen.redirects, chosen.sets, host, chosen.own_sets)
     findings = list(resolution.findings)
     conflicted = set(resolution.conflicted)
     interfaces = {}
     untouched = set()
-    for wanted in resolution.interfaces:
-        seen = observed.interfaces.get(wanted.link.name)
+    for resolved in resolution.interfaces:
+        seen = observed.interfaces.get(resolved.link.name)
+        wanted = (holders or Holders()).place(resolved, seen)
         taken = seen.slots if seen else {}
         laid, problems = _lay_out(wanted, taken, resolution.machine, sources)
         findings += problems

@@ -32,6 +32,10 @@ class Handed(Protocol):
         """These are the grants from now on, and the queues that pods may claim."""
         ...
 
+    def asked(self) -> Mapping[str, str]:
+        """Pods that wait for the whole map of a device that they have: UID by interface."""
+        ...
+
     def counts(self) -> tuple[Holding, ...]:
         """Every socket, also those that ended since the last call, with what it has lost."""
         ...
@@ -55,6 +59,10 @@ class ByAgent:
 
     def update(self, grants: Collection[Grant], devices: Collection[Device]) -> None:
         """Somebody else's business."""
+
+    def asked(self) -> Mapping[str, str]:
+        """The agent knows who asks it."""
+        return {}
 
     def counts(self) -> tuple[Holding, ...]:
         """The agent counts them itself."""

@@ -33,6 +33,7 @@ from xdpredirect.agent.report import Finding, Report
 from xdpredirect.agent.socket_devices import devices_of
 from xdpredirect.agent.socket_findings import socket_findings
 from xdpredirect.agent.socket_grants import grants_of
+from xdpredirect.agent.socket_holders import Holders
 from xdpredirect.agent.store import Key, Store, Wanted, key_of
 from xdpredirect.agent.summary import Found, summarise
 from xdpredirect.agent.usages import usages
@@ -147,7 +148,8 @@ class MachineAgent:
             {s.name: s for s in applied.address_sets},
         )
         host, seen = self._away.recall(host, seen, chosen)
-        return host, seen, chosen, desire(chosen, host, seen, self._sources)
+        holders = Holders(self._wanted.pods or {}, self._handed.asked())
+        return host, seen, chosen, desire(chosen, host, seen, self._sources, holders)
 
     def _rename(self, run: _Pass, host: Host, seen: Observed) -> bool:
         actions = plan_renames(seen, {link.ifindex: link.name for link in host.links})

@@ -9,6 +9,7 @@ import contextlib
 import os
 import struct
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from xdpredirect.agent.observed import Observed, ObservedGeneration, ObservedInterface, ObservedMap
@@ -17,11 +18,11 @@ from xdpredirect.agent.plan import MAIN
 from xdpredirect.datapath.abi import PAIR, U32, U64
 from xdpredirect.datapath.mapspec import MapSpec, MapType
 from xdpredirect.datapath.slots import RuleId, unpack_name
-from xdpredirect.errors import KernelError, Locked
+from xdpredirect.errors import Locked
 from xdpredirect.host import Host, XdpMode
-from xdpredirect.kernel.bpf import ENOENT, open_pin, pin, program_info
+from xdpredirect.kernel.bpf import open_pin, pin, program_info
 from xdpredirect.kernel.maps import Map, create_map, map_id, open_map, pinned_map
-from xdpredirect.kernel.programs import link_info
+from xdpredirect.kernel.programs import pinned_link
 
 _WITH_PROGRAMS = (MapType.DEVMAP, MapType.DEVMAP_HASH, MapType.CPUMAP)
 # XSKMAP answers a lookup with EOPNOTSUPP (net/xdp/xskmap.c).
@@ -88,9 +89,9 @@ def observe(
         interfaces[name] = _interface(pins, name, host, known or {})
     passes = {}
     for path in sorted(pins.passes.iterdir()) if pins.passes.is_dir() else ():
-        info = _link(path)
-        if info and info[1]:
-            passes[info[1]] = info[0]
+        info = pinned_link(path)
+        if info and info.ifindex:
+            passes[info.ifindex] = info.prog_id
     return Observed(interfaces=interfaces, pass_programs=passes)
 
 
@@ -102,11 +103,11 @@ def _directories(parent: Path) -> Iterator[Path]:
 def _interface(
     pins: Pins, name: str, host: Host, known: Mapping[int, Mapping[bytes, bytes]]
 ) -> ObservedInterface:
-    link = _link(pins.link(name))
+    link = pinned_link(pins.link(name))
     programs = {d.name: _main(d) for d in _directories(pins.interface(name))}
     running, attached_to, mode, away = 0, 0, XdpMode.NONE, False
     if link:
-        running, attached_to = link
+        running, attached_to = link.prog_id, link.ifindex
         # The number is the device's own: where it was moved to, another one may have it here.
         there = host.link(attached_to)
         here = there if there and there.xdp_prog_id == running else None
@@ -135,21 +136,6 @@ def _interface(
     )
 
 
-def _link(path: Path) -> tuple[int, int] | None:
-    """Program id and ifindex of a pinned link."""
-    try:
-        fd = open_pin(path)
-    except KernelError as error:
-        if error.errno == ENOENT:
-            return None
-        raise
-    try:
-        info = link_info(fd)
-        return info.prog_id, info.ifindex
-    finally:
-        os.close(fd)
-
-
 def _main(directory: Path) -> int:
     path = directory / f"prog-{MAIN}"
     if not path.exists():
@@ -171,13 +157,14 @@ def _generation(
     for path in sorted(directory.glob("map-*")):
         with open_map(path) as opened:
             number = map_id(opened.fd)
-            spec = opened.spec
+            name = path.name.removeprefix("map-")
+            # The kernel keeps 15 characters of it.
+            spec = replace(opened.spec, name=name)
             entries = None
             if spec.type not in _UNREAD and program:
                 entries = known.get(number) if known else None
                 if entries is None:
                     entries = _entries(opened)
-            name = path.name.removeprefix("map-")
             maps[name] = ObservedMap(spec=spec, id=number, entries=entries)
     return ObservedGeneration(digest=digest, program=program, maps=maps)
 

@@ -7,17 +7,19 @@ from xdpredirect.agent.desired import Desired
 from xdpredirect.agent.observed import Observed
 from xdpredirect.agent.socket_grants import handing_rules
 from xdpredirect.api.action import Sockets
+from xdpredirect.datapath.sockets import is_whole
 from xdpredirect.dra.devices import Device
 from xdpredirect.host import Link, XdpFeatures
 
 
 def devices_of(desired: Desired, seen: Observed) -> tuple[Device, ...]:
     """The queues that interfaces have and rules hand to pods, each once: where several objects hand
-    it out, it is that of the first. Not those of a device that is a pod's already."""
+    it out, it is that of the first. Not those of a device that is a pod's already, nor those that
+    come with the device."""
     found: dict[tuple[str, int], Device] = {}
     for item, placed, rule in handing_rules(desired, seen):
         action, link = rule.rule.action, item.wanted.link
-        if not isinstance(action, Sockets) or not action.pods or link.away:
+        if not isinstance(action, Sockets) or not action.pods or link.away or is_whole(rule):
             continue
         for first, last in action.queues:
             for queue in range(first, min(last + 1, link.rx_channels)):

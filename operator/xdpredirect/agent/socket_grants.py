@@ -69,5 +69,6 @@ def _grants(
             # The rule that runs decides, and it may be an earlier one without such clients.
             pods=granted(told, name) if action.pods else frozenset(),
             host_pods=in_host_network(told, name) if action.pods else frozenset(),
+            holder=rule.pod,
             whole_map=map_of(rule, item.layout.slots[placed.name, name]) if whole else "",
         )

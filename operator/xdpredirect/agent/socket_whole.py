@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from xdpredirect.agent.desired import Desired, DesiredInterface
 from xdpredirect.agent.report import Finding
 from xdpredirect.api.action import Sockets
-from xdpredirect.api.clients import SocketProtocol
 from xdpredirect.datapath.slots import RuleId
+from xdpredirect.datapath.sockets import is_whole
 from xdpredirect.datapath.wanted import PlacedRule
 
 
@@ -41,22 +41,22 @@ def refused_maps(item: DesiredInterface) -> Mapping[RuleId, str]:
     return {
         rule: why
         for rule, placed in rules.items()
-        if _is_whole(placed) and (why := _problem(rule, placed, rules.items()))
+        if is_whole(placed) and (why := _problem(rule, placed, rules.items()))
     }
 
 
 def _problem(rule: RuleId, placed: PlacedRule, rules: Iterable[tuple[RuleId, PlacedRule]]) -> str:
     """Empty when there is none."""
     action = placed.rule.action
-    if not isinstance(action, Sockets) or action.pods or len(action.users) != 1:
-        return "is for one client alone; name one user, and no pods"
-    if not placed.users:
+    if not isinstance(action, Sockets) or len(action.pods) + len(action.users) != 1:
+        return "is for one client alone; name one user, or pods by one item"
+    if action.users and not placed.users:
         return "its user is not known here; write the user's number"
     for other, its in rules:
         if other == rule or not isinstance(its.rule.action, Sockets):
             continue
         name = f"rule {other[1]} of {other[0]}"
-        if _is_whole(its):
+        if is_whole(its):
             return f"so has {name}, but a client asks for the one map of the interface; keep one"
         if shared := queues_of(action) & queues_of(its.rule.action):
             return f"{name} hands out queue {min(shared)} as well; a queue has one socket"
@@ -67,8 +67,3 @@ def _rules(item: DesiredInterface) -> Iterator[tuple[RuleId, PlacedRule]]:
     for placed in item.wanted.objects:
         for rule in placed.rules:
             yield (placed.name, rule.rule.name), rule
-
-
-def _is_whole(placed: PlacedRule) -> bool:
-    action = placed.rule.action
-    return isinstance(action, Sockets) and action.protocol is SocketProtocol.DEVICE_PLUGIN

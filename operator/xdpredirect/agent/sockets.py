@@ -15,6 +15,8 @@ from xdpredirect.datapath.sockets import sockets_map
 from xdpredirect.errors import KernelError
 from xdpredirect.kernel.bpf import ENOENT
 from xdpredirect.kernel.maps import Map, open_map, pinned_map
+from xdpredirect.kernel.netns import link_there
+from xdpredirect.kernel.programs import pinned_link
 from xdpredirect.xsk.grants import Grant
 
 _ATTEMPTS = 5
@@ -49,6 +51,23 @@ class SocketSlots:
         it. Raises OSError."""
         with _as_os_error(), self._opened(grant, grant.whole_map) as opened:
             return os.dup(opened.fd)
+
+    def device_of(self, grant: Grant, pid: int) -> str:
+        """What the interface of the grant is called where the process is; empty when it is not
+        there. Nothing else can look like it, since none but the agent has its program. Raises
+        OSError."""
+        with _as_os_error():
+            for _ in range(_ATTEMPTS):
+                attached = pinned_link(self._pins.link(grant.interface))
+                if attached is None or not attached.ifindex:
+                    return ""
+                there = link_there(pid, attached.ifindex)
+                if there is None:
+                    return ""
+                if there.xdp_prog_id == attached.prog_id:
+                    return there.name
+                # Another device of that number, or the program was exchanged in between.
+        return ""
 
     @contextmanager
     def _map(self, grant: Grant) -> Iterator[Map]:

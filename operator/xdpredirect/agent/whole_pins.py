@@ -1,7 +1,8 @@
 """Maps of protocol DevicePlugin, pinned for DPDK's `use_pinned_map`. Called by `agent.machine`.
 
 The pin belongs to the user of the rule and nobody else may open it. Directories are root's, so that
-nobody can put anything in its place.
+nobody can put anything in its place. Maps for pods are not pinned: a file knows users, and those of
+all pods have the same numbers.
 """
 
 import os
@@ -29,7 +30,7 @@ class WholePins:
 
     def keep(self, grants: Collection[Grant]) -> None:
         """The maps of these grants are pinned on return as far as they can be, and no other."""
-        wanted = {grant.interface: grant for grant in grants if grant.whole_map}
+        wanted = {grant.interface: grant for grant in grants if grant.whole_map and grant.users}
         plugin = self._pins.plugin
         for directory in tuple(plugin.iterdir()) if plugin.is_dir() else ():
             if unescape(directory.name) not in wanted:
@@ -57,7 +58,7 @@ class WholePins:
                 rule=grant.rule,
             )
             for grant in grants
-            if grant.whole_map and not self._is_pinned(grant)
+            if grant.whole_map and grant.users and not self._is_pinned(grant)
         )
 
     def _is_pinned(self, grant: Grant) -> bool:

@@ -15,6 +15,7 @@ from xdpredirect.datapath.wanted import PlacedRule
 QUEUES = 1024
 """Slots of an XSKMAP, more than any queue that a rule can name, so that it never has to grow: a
 larger map would be another one, without the sockets."""
+_OF_POD = "_pod_"
 
 
 def sockets_map(slot: int) -> str:
@@ -23,17 +24,32 @@ def sockets_map(slot: int) -> str:
     return f"sockets{slot}"
 
 
+def is_whole(placed: PlacedRule) -> bool:
+    """Whether its client gets the whole map."""
+    action = placed.rule.action
+    return isinstance(action, Sockets) and action.protocol is SocketProtocol.DEVICE_PLUGIN
+
+
 def map_of(placed: PlacedRule, slot: int) -> str:
     """Name of the XSKMAP of a rule of any protocol.
 
     A client of protocol DevicePlugin holds the map itself, and nobody can take it back. So it lasts
-    only as long as the rule is for this user: for another there is another, and what the last one
-    writes into its own leads nowhere.
+    only as long as the rule is for this user, or this pod has the device: for another there is
+    another, and what the last one writes into its own leads nowhere.
     """
     action = placed.rule.action
-    if not isinstance(action, Sockets) or action.protocol is SocketProtocol.NATIVE:
+    if not isinstance(action, Sockets) or not is_whole(placed):
         return sockets_map(slot)
+    if action.pods:
+        # The kernel has no dash in the name of a map (bpf_obj_name_cpy).
+        return f"plugin{slot}{_OF_POD}{placed.pod.replace('-', '_')}"
     return "_".join([f"plugin{slot}", *map(str, sorted(placed.users))])
+
+
+def pod_in(name: str) -> str:
+    """UID of the pod whose map has this name; empty when it is nobody's, or no pod's."""
+    kind, _, pod = name.partition(_OF_POD)
+    return pod.replace("_", "-") if kind.startswith("plugin") else ""
 
 
 def sockets(

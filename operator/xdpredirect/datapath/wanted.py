@@ -30,7 +30,8 @@ class PlacedRule:
     `devices` maps each device name of the action to its targets: one, or all that the entry
     selects for a broadcast. `cpus` are the CPUs of a spread, `alive` those of them that are online.
     `source` and `destination` are the contents of address sets. `groups` are the groups of the
-    table's address set. `users` are the numbers of the users who may take its sockets.
+    table's address set. `users` are the numbers of the users who may take its sockets,
+    `pod` is the UID of the pod that has its whole map, empty while none has.
     """
 
     rule: Rule
@@ -40,6 +41,7 @@ class PlacedRule:
     destination: tuple[Prefix, ...] = ()
     groups: Mapping[str, tuple[Prefix, ...]] | None = None
     users: frozenset[int] = frozenset()
+    pod: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,11 @@
 """Links and addresses of the calling thread's network namespace, from two rtnetlink dumps.
 
-Called by `kernel.host`. What only ethtool, sysfs or netdev generic netlink know is added there.
+Called by `kernel.host`, which adds what only ethtool, sysfs or netdev generic netlink know, and by
+`kernel.netns` for one link of another namespace.
 """
 
 import struct
+from collections.abc import Mapping
 
 from xdpredirect.host import Link, XdpMode
 from xdpredirect.kernel.netlink import (
@@ -15,8 +17,8 @@ from xdpredirect.kernel.netlink import (
     text,
 )
 
-_RTM_GETLINK, _RTM_GETADDR = 18, 22
-_IFINFO = struct.Struct("=BxHiII")  # family, type, index, flags, change
+RTM_GETLINK, _RTM_GETADDR = 18, 22
+IFINFO = struct.Struct("=BxHiII")  # family, type, index, flags, change
 _IFADDR = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
 _U16, _U32, _S32, _BE16 = (struct.Struct(f) for f in ("=H", "=I", "=i", ">H"))
 
@@ -33,13 +35,14 @@ _XDP_ATTACHED_MULTI = 4
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
 _SKIP_STATS = 8
+_NO_ADDRESSES: Mapping[int, list[bytes]] = {}
 
 
 def dump_links() -> tuple[Link, ...]:
     """Every link with its addresses, by ifindex. Raises KernelError."""
-    request = _IFINFO.pack(0, 0, 0, 0, 0) + attribute(_IFLA_EXT_MASK, _U32.pack(_SKIP_STATS))
+    request = IFINFO.pack(0, 0, 0, 0, 0) + attribute(_IFLA_EXT_MASK, _U32.pack(_SKIP_STATS))
     with Netlink(NETLINK_ROUTE) as netlink:
-        links = netlink.dump("list links", _RTM_GETLINK, request)
+        links = netlink.dump("list links", RTM_GETLINK, request)
         addresses = netlink.dump("list addresses", _RTM_GETADDR, _IFADDR.pack(0, 0, 0, 0, 0))
     by_index: dict[int, list[bytes]] = {}
     for message in addresses:
@@ -49,13 +52,14 @@ def dump_links() -> tuple[Link, ...]:
         address = values.get(_IFA_LOCAL, values.get(_IFA_ADDRESS))
         if address is not None:
             by_index.setdefault(index, []).append(bytes(address))
-    found = (_link(message.body, by_index) for message in links)
+    found = (parse_link(message.body, by_index) for message in links)
     return tuple(sorted(found, key=lambda link: link.ifindex))
 
 
-def _link(body: memoryview, addresses: dict[int, list[bytes]]) -> Link:
-    _, _, index, flags, _ = _IFINFO.unpack_from(body)
-    values = attributes(body, _IFINFO.size)
+def parse_link(body: memoryview, addresses: Mapping[int, list[bytes]] = _NO_ADDRESSES) -> Link:
+    """Of the body of an RTM_NEWLINK; `addresses` by ifindex."""
+    _, _, index, flags, _ = IFINFO.unpack_from(body)
+    values = attributes(body, IFINFO.size)
     kind, vlan_id, vlan_protocol = _info(values.get(_IFLA_LINKINFO))
     mode, program = _xdp(values.get(_IFLA_XDP))
     lower = values.get(_IFLA_LINK)

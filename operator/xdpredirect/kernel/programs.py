@@ -11,7 +11,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from xdpredirect.errors import KernelError, VerifierError
-from xdpredirect.kernel.bpf import Command, address_of, bpf_call, object_info, open_pin
+from xdpredirect.kernel.bpf import ENOENT, Command, address_of, bpf_call, object_info, open_pin
 
 PROG_TYPE_XDP = 6
 PROG_TYPE_TRACING = 26
@@ -130,6 +130,20 @@ def link_info(fd: int) -> LinkInfo:
     _, link_id, prog_id = struct.unpack_from("=III", info)
     (ifindex,) = struct.unpack_from("=I", info, 16)
     return LinkInfo(link_id, prog_id, ifindex)
+
+
+def pinned_link(path: Path) -> LinkInfo | None:
+    """What the bpf_link of this pin holds; None without one. Raises KernelError."""
+    try:
+        fd = open_pin(path)
+    except KernelError as error:
+        if error.errno == ENOENT:
+            return None
+        raise
+    try:
+        return link_info(fd)
+    finally:
+        os.close(fd)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,9 @@ class Grant:
     `redirect` and `rule` are the names of object and rule. With `transmit` a socket may also send.
     `host_pods` are named as well, and refused, because they live in the network of the host.
     With `whole_map` the client gets the XSKMAP of this name itself, by the protocol of the device
-    plugin, and no socket. With `away` the device is in another network namespace, where `ifindex`
-    is its number: processes there bring sockets of their own.
+    plugin, and no socket; a pod does only when it is the `holder`. With `away` the device is in
+    another network namespace, where `ifindex` is its number: processes there bring sockets of their
+    own.
     """
 
     redirect: str
@@ -41,6 +42,7 @@ class Grant:
     pods: frozenset[str] = frozenset()
     host_pods: frozenset[str] = frozenset()
     whole_map: str = ""
+    holder: str = ""
     away: bool = False
 
 
@@ -87,13 +89,18 @@ class WholeMaps(Protocol):
         """A descriptor of it, to be closed by the caller. Raises OSError."""
         ...
 
+    def device_of(self, grant: Grant, pid: int) -> str:
+        """What the interface of the grant is called in the network namespace of a process; empty
+        when it is not there. Raises OSError."""
+        ...
+
 
 def authorise(peer: Peer, grants: Collection[Grant], interface: str, queue: int) -> Grant | Refusal:
     """The first grant by which the peer may have this queue, or why it may not."""
     if found := granted(peer, grants, interface, queue):
         return found[0]
     who = f"pod {peer.pod}" if peer.pod else f"user {peer.uid}"
-    others = {q for g in grants if g.interface == interface and _is_for(g, peer) for q in g.queues}
+    others = {q for g in grants if g.interface == interface and is_for(g, peer) for q in g.queues}
     if not others:
         if peer.pod and any(peer.pod in g.host_pods for g in grants if g.interface == interface):
             return Refusal("HostNetwork", f"{who} lives in the network of the host")
@@ -108,11 +115,12 @@ def granted(peer: Peer, grants: Collection[Grant], interface: str, queue: int) -
     return tuple(
         grant
         for grant in grants
-        if grant.interface == interface and queue in grant.queues and _is_for(grant, peer)
+        if grant.interface == interface and queue in grant.queues and is_for(grant, peer)
     )
 
 
-def _is_for(grant: Grant, peer: Peer) -> bool:
+def is_for(grant: Grant, peer: Peer) -> bool:
+    """Whether the grant names the peer, by user or by pod."""
     # A user of a pod is no user of the host, though the numbers may be the same.
     if peer.pod:
         return peer.pod in grant.pods and peer.pod not in grant.host_pods

@@ -7,27 +7,35 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
-from xdpredirect.xsk import device_plugin, sockets
+from xdpredirect.xsk import device_plugin, sockets, whole
 from xdpredirect.xsk.client_log import Shared
 from xdpredirect.xsk.closing import Owner
-from xdpredirect.xsk.connection import hang_up, send, take_record
-from xdpredirect.xsk.device_plugin import Ask, BusyPoll, Connect, Question, Step, Talk, WholeMap
-from xdpredirect.xsk.grants import Grant, Peer, WholeMaps
-from xdpredirect.xsk.protocol import HangUp, Log, Send
+from xdpredirect.xsk.connection import PATIENCE_SECONDS, hang_up, send, take_record
+from xdpredirect.xsk.device_plugin import Ask, BusyPoll, Connect, Step, Talk, WholeMap
+from xdpredirect.xsk.grants import Grant, Peer, Refusal, WholeMaps
+from xdpredirect.xsk.identity import has_ended
+from xdpredirect.xsk.protocol import IDLE_SECONDS, HangUp, Log, Send
 
 _NO_DESCRIPTOR = -1
+_ENDED = Refusal("Unidentified", "the process has ended")
 
 
 class PluginConnection:
     """Owns the socket and the pidfd; `over` once it is to be closed. `grants` are those of now, by
-    interface, of which the client may have that of `device`."""
+    interface, of which the client may have that of `interface`.
+
+    A pod that says hello may be `waiting` for what is there in a moment: that the agent sees where
+    the device is, is told of the pod, or has made it a map of its own. Its device may have another
+    name where it is, and by that one it asks.
+    """
 
     def __init__(
         self,
         connection: socket.socket,
         who: tuple[Peer, int],
-        device: str,
+        interface: str,
         granted: tuple[Mapping[str, Grant], WholeMaps],
         shared: Shared,
     ) -> None:
@@ -35,9 +43,11 @@ class PluginConnection:
         self._closing, self._log = shared
         self.peer, self.pidfd = who
         self._grants, self._maps = granted
-        self._talk = Talk(device)
+        self.interface, self._talk = interface, Talk(interface)
         self._heard = time.monotonic()
         self.over = False
+        self.waiting: Connect | None = None
+        self._reason = ""
 
     @property
     def owner(self) -> Owner:
@@ -45,7 +55,10 @@ class PluginConnection:
         return self.peer.uid, self.peer.pod
 
     def deadline(self) -> float:
-        """When the client will have been silent for too long, on the monotonic clock."""
+        """When the client will have been silent, or kept waiting, for too long, on the monotonic
+        clock."""
+        if self.waiting:
+            return self._heard + (IDLE_SECONDS if self.needs_map() else PATIENCE_SECONDS)
         return self._heard + device_plugin.patience(self._talk)
 
     def read(self) -> None:
@@ -59,8 +72,9 @@ class PluginConnection:
             return
         try:
             self._heard = time.monotonic()
-            if not received.data:
-                # The end of the connection; an empty record looks the same.
+            if not received.data or self.waiting:
+                # The end of the connection; an empty record looks the same. Nobody honest goes on
+                # before there is an answer.
                 self.over = True
                 return
             given = descriptors[0] if descriptors else _NO_DESCRIPTOR
@@ -69,20 +83,37 @@ class PluginConnection:
             for descriptor in descriptors:
                 self._closing.close(self.owner, descriptor)
 
+    def needs_map(self) -> bool:
+        """Whether it waits for a map of its own."""
+        return self.waiting is not None and self._reason == whole.IN_PREPARATION
+
+    def try_again(self) -> None:
+        """After a change of the grants."""
+        if self.waiting:
+            self._greet(self.waiting)
+
+    def expire(self) -> None:
+        """Nothing came in time."""
+        if self.waiting:
+            self._greet(self.waiting, last=True)
+        self.over = True
+
     def drop(self) -> None:
         """Close the connection. What the client has got stays with it."""
         hang_up(self.socket, self.owner, self._closing)
         os.close(self.pidfd)
 
-    def _carry_out(self, step: Step, given: int) -> None:
+    def _carry_out(self, step: Step, given: int = _NO_DESCRIPTOR) -> None:
         self._talk = step.talk
         for effect in step.effects:
             match effect:
                 case Ask(WholeMap()):
                     self._hand_over()
-                case Ask(question):
-                    granted = self._is_granted(question, given)
-                    self._carry_out(device_plugin.settle(self._talk, question, granted), given)
+                case Ask(Connect() as hello):
+                    self._greet(hello)
+                case Ask(BusyPoll() as wanted):
+                    done = self._set_busy_poll(wanted, given)
+                    self._carry_out(device_plugin.settle(self._talk, wanted, done), given)
                 case Send(data):
                     self._send(data)
                 case Log(name):
@@ -90,28 +121,46 @@ class PluginConnection:
                 case HangUp():
                     self.over = True
 
-    def _is_granted(self, question: Question, given: int) -> bool:
-        if isinstance(question, BusyPoll):
-            return self._set_busy_poll(question, given)
-        grant = self._grant()
-        if grant is None and isinstance(question, Connect):
-            self._refuse()
-        return grant is not None
+    def _greet(self, hello: Connect, last: bool = False) -> None:
+        answer = self._device()
+        refused = isinstance(answer, Refusal)
+        if isinstance(answer, Refusal):
+            self._reason = answer.reason
+            if self.peer.pod and not last:
+                self.waiting = hello
+                return
+            self._refuse(answer)
+        else:
+            self._talk = replace(self._talk, device=answer)
+        self.waiting = None
+        self._heard = time.monotonic()
+        self._carry_out(device_plugin.settle(self._talk, hello, granted=not refused))
 
-    def _refuse(self) -> None:
-        words = (self._talk.device, self._who())
-        self._log.warning(self.owner, "map of %s: refused to %s: NotGranted", *words)
+    def _refuse(self, why: Refusal) -> None:
+        words = (self.interface, self._who(), why.reason, why.sentence)
+        self._log.warning(self.owner, "map of %s: refused to %s: %s, %s", *words)
 
-    def _grant(self) -> Grant | None:
-        """A user of a pod is no user of the host, though the numbers may be the same."""
-        grant = self._grants.get(self._talk.device)
-        return grant if grant and not self.peer.pod and self.peer.uid in grant.users else None
+    def _device(self) -> str | Refusal:
+        """By which name the client may have the map now, or why it may not."""
+        grant = self._grants.get(self.interface)
+        if problem := whole.problem_of(self.peer, grant, sockets.own_netns()):
+            return problem
+        if grant is None or not self.peer.pod:
+            return self.interface
+        try:
+            device = self._maps.device_of(grant, self.peer.pid)
+        except OSError as error:
+            return Refusal("Failed", f"it cannot be told where it is: {error}")
+        if has_ended(self.pidfd):
+            # The number may have been another process's when it was used.
+            return _ENDED
+        return whole.problem_there(self.peer, grant, device) or device
 
     def _hand_over(self) -> None:
         fd = self._open()
         step = device_plugin.settle(self._talk, WholeMap(), granted=fd is not None)
         if fd is None:
-            self._carry_out(step, _NO_DESCRIPTOR)
+            self._carry_out(step)
             return
         try:
             for effect in step.effects:
@@ -119,14 +168,17 @@ class PluginConnection:
                     self._send(effect.data, fd)
         finally:
             os.close(fd)
-        words = (self._talk.device, self._who())
+        words = (self.interface, self._who())
         self._log.info(self.owner, "map of %s: handed to %s", *words)
 
     def _open(self) -> int | None:
-        grant = self._grant()
-        if grant is None:
+        grant, answer = self._grants.get(self.interface), self._device()
+        if isinstance(answer, Refusal):
             # Withdrawn since it connected.
-            self._refuse()
+            self._refuse(answer)
+            return None
+        if grant is None or answer != self._talk.device:
+            # Renamed since then, and nothing is under that name.
             return None
         try:
             return self._maps.whole(grant)
@@ -143,10 +195,13 @@ class PluginConnection:
             self.over = True
 
     def _who(self) -> str:
-        return f"process {self.peer.pid} of user {self.peer.uid}{self.peer.pod and ' in a pod'}"
+        pod = f" in pod {self.peer.pod}" if self.peer.pod else ""
+        return f"process {self.peer.pid} of user {self.peer.uid}{pod}"
 
     def _set_busy_poll(self, wanted: BusyPoll, fd: int) -> bool:
-        if problem := sockets.problem_of(fd, sockets.own_netns()):
+        # A device that is away is in the network that a pod has connected from.
+        netns = self.peer.netns if self.peer.pod else sockets.own_netns()
+        if problem := sockets.problem_of(fd, netns):
             self._log.warning(self.owner, "busy polling refused: %s", problem.sentence)
             return False
         try:

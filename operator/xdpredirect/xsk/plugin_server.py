@@ -33,23 +33,23 @@ log = logging.getLogger("xdpredirect.xsk")
 
 class PluginServer:
     """Serves clients from a thread of its own until `close`. There is one grant for an interface at
-    most. `ended` is called from the thread when a defect ends it. Raises OSError when a socket
-    cannot be made."""
+    most. `changed` is called from the thread when a pod needs a map, and when a defect ends it.
+    Raises OSError when a socket cannot be made."""
 
     def __init__(
         self,
         directory: Path,
         maps: WholeMaps,
         grants: Collection[Grant],
-        ended: Callable[[], None],
+        changed: Callable[[], None],
     ) -> None:
-        self._place, self._maps, self._tell = directory / PLACE, maps, ended
+        self._place, self._maps, self._tell = directory / PLACE, maps, changed
         self._grants: dict[str, Grant] = {}
         self._listeners: dict[str, socket.socket] = {}
         self._connections: set[PluginConnection] = set()
         self._lock = threading.Lock()
         self._closing, self._log = self._shared = Shared(Closing(), ClientLog(log))
-        self._stopping = self._ended = False
+        self._stopping = self._ended = self._changed = False
         self._hear_again = 0.0
         self._selector = selectors.DefaultSelector()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -73,7 +73,14 @@ class PluginServer:
                     (self._place / name).rmdir()
             for name in self._grants.keys() - self._listeners.keys():
                 self._listen(name)
+            self._changed = True
         os.eventfd_write(self._wake, 1)
+
+    def asked(self) -> dict[str, str]:
+        """By interface, the UID of the pod that has it and waits for a map of its own."""
+        with self._lock:
+            waiting = [one for one in self._connections if one.needs_map()]
+            return {one.interface: one.peer.pod for one in waiting}
 
     def is_alive(self) -> bool:
         """Whether it still serves; False after a defect."""
@@ -153,7 +160,7 @@ class PluginServer:
         granted = self._grants, self._maps
         connection = PluginConnection(accepted, (peer, pidfd), name, granted, self._shared)
         self._connections.add(connection)
-        self._watch(accepted.fileno(), lambda: self._serve(connection))
+        self._watch(accepted.fileno(), lambda: self._serve(connection, connection.read))
         self._watch(pidfd, lambda: self._end(connection))
 
     def _be_deaf(self, why: str) -> None:
@@ -176,9 +183,11 @@ class PluginServer:
             or of_owner + self._closing.stuck(owner) >= MOST_OF_PEER
         )
 
-    def _serve(self, connection: PluginConnection) -> None:
+    def _serve(self, connection: PluginConnection, step: Callable[[], None]) -> None:
         try:
-            connection.read()
+            step()
+            if connection.needs_map():
+                self._tell()
         except Exception:
             # The others must not suffer from a defect that one of them has found.
             owner, pid = connection.owner, connection.peer.pid
@@ -207,6 +216,11 @@ class PluginServer:
         now = time.monotonic()
         if self._hear_again and now >= self._hear_again:
             self._hear()
+        changed, self._changed = self._changed, False
         for connection in tuple(self._connections):
-            if connection.over or now >= connection.deadline():
+            if changed and not connection.over:
+                self._serve(connection, connection.try_again)
+            if not connection.over and now >= connection.deadline():
+                self._serve(connection, connection.expire)
+            if connection.over:
                 self._end(connection)

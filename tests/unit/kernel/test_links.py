@@ -22,18 +22,18 @@ def u32(kind: int, value: int) -> bytes:
 def test_a_vlan_device() -> None:
     data = attribute(1, struct.pack("=H", 40)) + attribute(5, struct.pack(">H", 0x88A8))
     info = attribute(1, b"vlan\0") + attribute(2 | 0x8000, data)
-    link = links._link(link_message(attribute(18 | 0x8000, info), u32(5, 2)), {})
+    link = links.parse_link(link_message(attribute(18 | 0x8000, info), u32(5, 2)), {})
     assert (link.kind, link.vlan_id, link.vlan_protocol) == ("vlan", 40, 0x88A8)
     assert (link.lower, link.lower_here, link.name, link.ifindex) == (2, True, "eth1.40", 7)
 
 
 def test_its_lower_device_in_another_namespace() -> None:
-    link = links._link(link_message(u32(5, 2), u32(37, 0)), {})
+    link = links.parse_link(link_message(u32(5, 2), u32(37, 0)), {})
     assert (link.lower, link.lower_here) == (2, False)
 
 
 def test_a_member_of_a_bond() -> None:
-    link = links._link(link_message(u32(10, 9), flags=0x10001), {7: [b"\2", b"\1"]})
+    link = links.parse_link(link_message(u32(10, 9), flags=0x10001), {7: [b"\2", b"\1"]})
     assert (link.master, link.up, link.carrier) == (9, True, True)
     assert link.addresses == (b"\1", b"\2")
 
@@ -50,12 +50,12 @@ def test_a_member_of_a_bond() -> None:
 )
 def test_program_and_mode(state: int, ids: dict[int, int], expected: tuple[XdpMode, int]) -> None:
     nested = attribute(2, bytes([state])) + b"".join(u32(k, v) for k, v in ids.items())
-    link = links._link(link_message(attribute(43 | 0x8000, nested)), {})
+    link = links.parse_link(link_message(attribute(43 | 0x8000, nested)), {})
     assert (link.xdp_mode, link.xdp_prog_id) == expected
 
 
 def test_what_is_absent_has_its_default() -> None:
-    link = links._link(link_message(), {})
+    link = links.parse_link(link_message(), {})
     assert (link.kind, link.lower, link.master, link.promiscuity) == ("", 0, 0, 0)
     assert (link.rx_channels, link.tx_channels, link.alt_names) == (1, 1, ())
 

@@ -33,6 +33,7 @@ class Maps:
 
     def __init__(self, path: Path) -> None:
         self.path, self.error = path, 0
+        self.devices: dict[str, str] = {}
         path.write_text("map")
 
     def whole(self, grant: Grant) -> int:
@@ -40,6 +41,10 @@ class Maps:
         if self.error:
             raise OSError(self.error, os.strerror(self.error))
         return os.open(self.path, os.O_RDWR)
+
+    def device_of(self, grant: Grant, pid: int) -> str:
+        assert pid == os.getpid()
+        return self.devices.get(grant.interface, "")
 
 
 @pytest.fixture
