@@ -20,6 +20,8 @@ from xdpredirect.agent.renames import waits_for_return
 from xdpredirect.agent.report import Finding, Severity
 from xdpredirect.api.action import Sockets
 from xdpredirect.api.redirect import Mode, State
+from xdpredirect.datapath.sockets import is_whole
+from xdpredirect.datapath.wanted import PlacedObject
 from xdpredirect.host import Host, Link, XdpMode
 
 _REASON = "InterfaceAway"
@@ -27,7 +29,9 @@ _SOCKETS = (
     "processes there bring their own sockets (`xdpredirect receive {name} --own-device DEVICE`), "
     "and none is made here until it is back"
 )
-_KNOWN = "{name} is in another network namespace, where its program goes on to run: " + _SOCKETS
+_KNOWN = "{name} is in another network namespace, where its program goes on to run: "
+_ASKS = "who has it asks there for its map, by protocol DevicePlugin"
+_WHOLE = "the map of rule {rule} is that of pod {pod}"
 _UNKNOWN = (
     "{name} is in another network namespace, where its program goes on to run, and what it was "
     "like is not remembered: until it is back, nothing there is changed and nobody gets a socket"
@@ -91,8 +95,18 @@ def away_findings(desired: Desired, seen: Observed, chosen: Effective) -> Iterat
         elif item.wanted.link.away:
             wanted = {Mode.NATIVE: XdpMode.NATIVE, Mode.GENERIC: XdpMode.GENERIC}
             other = wanted.get(item.wanted.mode, there.mode) is not there.mode
-            words = _KNOWN + (_OTHER_MODE.format(mode=there.mode) if other else "")
-            yield from (_finding(placed.name, name, words) for placed in item.wanted.objects)
+            stays = _OTHER_MODE.format(mode=there.mode) if other else ""
+            for placed in item.wanted.objects:
+                yield _finding(placed.name, name, _KNOWN + _handed(placed) + stays)
+
+
+def _handed(placed: PlacedObject) -> str:
+    """How processes there come to their sockets, by this object."""
+    handing = [rule for rule in placed.rules if isinstance(rule.rule.action, Sockets)]
+    words = [_WHOLE.format(rule=rule.rule.name, pod=rule.pod) for rule in handing if rule.pod]
+    if not handing or not all(is_whole(rule) for rule in handing):
+        words.append(_SOCKETS)
+    return "; ".join(words) or _ASKS
 
 
 def _finding(owner: str, name: str, words: str) -> Finding:

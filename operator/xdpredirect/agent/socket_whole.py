@@ -8,7 +8,7 @@ objects on the same interface have to do with it. Called by `agent.socket_grants
 from collections.abc import Iterable, Iterator, Mapping
 
 from xdpredirect.agent.desired import Desired, DesiredInterface
-from xdpredirect.agent.report import Finding
+from xdpredirect.agent.report import Finding, Severity
 from xdpredirect.api.action import Sockets
 from xdpredirect.datapath.slots import RuleId
 from xdpredirect.datapath.sockets import is_whole
@@ -20,8 +20,37 @@ def queues_of(action: Sockets) -> frozenset[int]:
     return frozenset(q for first, last in action.queues for q in range(first, last + 1))
 
 
+_WAITS_HERE = (
+    "is for the pod that {name} is moved to, and {name} is on the node: give it to a pod, by a CNI"
+)
+_WAITS_AWAY = "has not been asked for by a pod of its clients that has {name} in its network"
+
+
 def whole_map_findings(desired: Desired) -> tuple[Finding, ...]:
-    """For each rule whose map nobody gets."""
+    """For each rule whose map nobody gets, or no pod yet."""
+    return (*_refused(desired), *_waiting(desired))
+
+
+def _waiting(desired: Desired) -> Iterator[Finding]:
+    for interface, item in sorted(desired.interfaces.items()):
+        refused = refused_maps(item)
+        words = _WAITS_AWAY if item.wanted.link.away else _WAITS_HERE
+        for (name, rule), placed in _rules(item):
+            action = placed.rule.action
+            if (name, rule) in refused or placed.pod or not is_whole(placed):
+                continue
+            if isinstance(action, Sockets) and action.pods:
+                yield Finding(
+                    object=name,
+                    reason="MapWaitsForPod",
+                    message=f"the map of rule {rule} {words.format(name=interface)}",
+                    severity=Severity.INFO,
+                    interface=interface,
+                    rule=rule,
+                )
+
+
+def _refused(desired: Desired) -> tuple[Finding, ...]:
     return tuple(
         Finding(
             object=name,

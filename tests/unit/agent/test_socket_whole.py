@@ -98,6 +98,7 @@ def test_of_two_maps_of_an_interface_nobody_gets_one() -> None:
         (replace(PLUGIN, users=("1000", "1001")), "is for one client alone"),
         (replace(PLUGIN, users=()), "is for one client alone"),
         (replace(PLUGIN, pods=PODS), "is for one client alone"),
+        (replace(PLUGIN, users=(), pods=PODS * 2), "is for one client alone"),
         (replace(PLUGIN, users=("nobody-knows-me",)), "its user is not known here"),
     ],
 )

@@ -63,10 +63,13 @@ def server(tmp_path: Path, maps: Maps) -> Iterator[PluginServer]:
 class Client:
     """Says records and hears answers; None is the end."""
 
-    def __init__(self, directory: Path, device: str = "eth0") -> None:
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(
+        self, directory: Path, device: str = "eth0", connected: socket.socket | None = None
+    ) -> None:
+        self.socket = connected or socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.settimeout(SECONDS)
-        self.socket.connect(str(directory / PLACE / device / SOCKET))
+        if connected is None:
+            self.socket.connect(str(directory / PLACE / device / SOCKET))
         self.received: list[int] = []
 
     def __enter__(self) -> "Client":
