@@ -30,7 +30,7 @@ from xdpredirect.kernel.maps import Map, map_spec
 from xdpredirect.xsk.uapi import AF_XDP, SO_BUSY_POLL, SO_PREFER_BUSY_POLL
 
 N, BURST, SECONDS = 1000, 50, 20.0
-CNI, PINNED = of_page("use_cni"), of_page("use_pinned_map")
+CNI, PINNED = of_page("iface=eth0,use_cni=1"), of_page("use_pinned_map=1")
 PIN = "xdpredirect/plugin/in/xsks_map"
 NOBODY, ANOTHER = 65534, 1
 OBJECT = next(block.text for block in blocks(PAGE) if block.file == "dpdk.yaml")

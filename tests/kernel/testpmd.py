@@ -29,7 +29,11 @@ _CAPABILITIES = "-all,+net_raw,+ipc_lock,+sys_chroot"
 _SCRIPT = r"""
 cd "$1" && mount --bind "$2" run/xdpredirect/sockets && mount --bind /proc proc
 mount --bind /dev dev && mount --bind /sys sys && mount --bind "$3" sys/fs/bpf
-mount -t tmpfs tmpfs tmp && chmod 1777 tmp && mkfifo tmp/stdin && exec 0<>tmp/stdin && shift 3
+mount -t tmpfs tmpfs tmp && chmod 1777 tmp
+if [ -n "$ALSO" ]; then
+	mkdir -p "tmp/afxdp_dp/$ALSO" && mount --bind "$2/afxdp_dp/in" "tmp/afxdp_dp/$ALSO"
+fi
+mkfifo tmp/stdin && exec 0<>tmp/stdin && shift 3
 exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps "$ONLY" --ambient-caps "$ONLY" \
 	--bounding-set "$ONLY" chroot . /usr/bin/dpdk-testpmd "$@"
 """
@@ -38,8 +42,8 @@ _ASSIGNED = re.compile(r"([A-Z_]+)=(.*)")
 
 
 def of_page(way: str) -> list[str]:
-    """The words of the page's command for `use_cni` or `use_pinned_map`, for the lab's device."""
-    (block,) = (b for b in blocks(PAGE) if b.language == "console" and f"{way}=1" in b.text)
+    """The words of the page's command with this piece in it, for the lab's device."""
+    (block,) = (b for b in blocks(PAGE) if b.language == "console" and way in b.text)
     variables: dict[str, str] = {}
     for line in block.text.replace("eth0", INGRESS).splitlines():
         command = Template(line.removeprefix("$ ")).safe_substitute(variables)
@@ -98,14 +102,14 @@ testpmd.__test__ = False  # type: ignore[attr-defined]
 
 @contextmanager
 def running(
-    handing: Handing, host: Host, before: Sequence[str], words: Sequence[str]
+    handing: Handing, host: Host, before: Sequence[str], words: Sequence[str], also: str = ""
 ) -> Iterator[Testpmd]:
     """On this host, run by the command `before`. The broker's directory and the bpffs are where
-    they are on a machine."""
+    they are on a machine. The device `also` has its socket where DPDK looks by itself."""
     place = [str(tree()), str(handing.dut.state_dir / "sockets"), str(handing.dut.bpffs)]
     private = ["unshare", "--mount", "--propagation", "private"]
     with host.running(
         [*before, *private, "sh", "-ec", _SCRIPT, "sh", *place, *words],
-        env={"ONLY": _CAPABILITIES, "XDG_RUNTIME_DIR": "/tmp"},
+        env={"ONLY": _CAPABILITIES, "XDG_RUNTIME_DIR": "/tmp", "ALSO": also},
     ) as process:
         yield Testpmd(process)

@@ -184,9 +184,10 @@ class PluginServer:
         )
 
     def _serve(self, connection: PluginConnection, step: Callable[[], None]) -> None:
+        told = connection.needs_map()
         try:
             step()
-            if connection.needs_map():
+            if connection.needs_map() and not told:
                 self._tell()
         except Exception:
             # The others must not suffer from a defect that one of them has found.
