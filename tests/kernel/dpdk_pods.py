@@ -130,7 +130,7 @@ class PodHanding(Moving):
 
     def testpmd(self, pod: Pod, *words: str) -> AbstractContextManager[Testpmd]:
         """DPDK in the pod."""
-        return running(self, pod.host, pod.enter(), words, also=OWN)
+        return running(self.dut, pod.host, pod.enter(), words, also=OWN)
 
     def twin(self, pod: Pod) -> None:
         """Gives the pod a device of its own with name and number of the one that is moved."""

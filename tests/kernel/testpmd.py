@@ -1,8 +1,9 @@
 """dpdk-testpmd of Debian 13 on a host of the lab: an AF_XDP client that is not ours.
 
-Called by test_dpdk.py. It runs in its own tree (scripts/testpmd.sh) as nobody, with the two
-capabilities that DPDK needs for AF_XDP and without hugepages, as docs/dpdk.md says it, and sends
-every frame back to where it came from, so that the wire shows what it has received.
+Called by test_dpdk.py, dpdk_pods.py and tests/cluster/test_pods_dpdk.py. It runs in its own tree
+(scripts/testpmd.sh) as nobody, with the two capabilities that DPDK needs for AF_XDP and without
+hugepages, as docs/dpdk.md says it, and sends every frame back to where it came from, so that the
+wire shows what it has received.
 """
 
 import os
@@ -94,7 +95,7 @@ class Testpmd:
 
 def testpmd(handing: Handing, *words: str) -> AbstractContextManager[Testpmd]:
     """On the host of the agent."""
-    return running(handing, handing.dut, (), words)
+    return running(handing.dut, handing.dut, (), words)
 
 
 testpmd.__test__ = False  # type: ignore[attr-defined]
@@ -102,11 +103,11 @@ testpmd.__test__ = False  # type: ignore[attr-defined]
 
 @contextmanager
 def running(
-    handing: Handing, host: Host, before: Sequence[str], words: Sequence[str], also: str = ""
+    dut: Host, host: Host, before: Sequence[str], words: Sequence[str], also: str = ""
 ) -> Iterator[Testpmd]:
-    """On this host, run by the command `before`. The broker's directory and the bpffs are where
-    they are on a machine. The device `also` has its socket where DPDK looks by itself."""
-    place = [str(tree()), str(handing.dut.state_dir / "sockets"), str(handing.dut.bpffs)]
+    """On `host`, run by the command `before`. The broker's directory and the bpffs of `dut` are
+    where they are on a machine. The device `also` has its socket where DPDK looks by itself."""
+    place = [str(tree()), str(dut.state_dir / "sockets"), str(dut.bpffs)]
     private = ["unshare", "--mount", "--propagation", "private"]
     with host.running(
         [*before, *private, "sh", "-ec", _SCRIPT, "sh", *place, *words],
