@@ -44,7 +44,7 @@ _WRONG_SOCKETS: tuple[Json, ...] = (
     {"clients": [{"type": "Users", "users": ["4294967295"]}]},
     {"access": "Transmit"},
     {"copyMode": "auto"},
-    {"protocol": "Native"},
+    {"protocol": "devicePlugin"},
 )
 
 ACTIONS: tuple[Json, ...] = (

@@ -9,6 +9,7 @@ import contextlib
 import os
 import struct
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from xdpredirect.agent.observed import Observed, ObservedGeneration, ObservedInterface, ObservedMap
@@ -171,13 +172,14 @@ def _generation(
     for path in sorted(directory.glob("map-*")):
         with open_map(path) as opened:
             number = map_id(opened.fd)
-            spec = opened.spec
+            name = path.name.removeprefix("map-")
+            # The kernel keeps 15 characters of it.
+            spec = replace(opened.spec, name=name)
             entries = None
             if spec.type not in _UNREAD and program:
                 entries = known.get(number) if known else None
                 if entries is None:
                     entries = _entries(opened)
-            name = path.name.removeprefix("map-")
             maps[name] = ObservedMap(spec=spec, id=number, entries=entries)
     return ObservedGeneration(digest=digest, program=program, maps=maps)
 
