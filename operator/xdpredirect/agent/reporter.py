@@ -69,7 +69,7 @@ class Reporter(threading.Thread):
         self._echo: object = None
         self._stopped = False
         self._told: tuple[int, str] | None = None
-        self._conflict = False
+        self._conflict = self._unanswered = False
 
     def saw(self, document: Mapping[str, object] | None) -> None:
         """The node object as the server holds it now; None when there is none."""
@@ -77,6 +77,12 @@ class Reporter(threading.Thread):
             if document is None:
                 self._target = None
                 return
+            if self._unanswered:
+                # Whoever tells us this answers again; a minute more would hold up a deletion.
+                self._unanswered = False
+                self._backoff.reset()
+                again = self._backoff.next()
+                self._ledger = policy.failed(self._ledger, time.monotonic(), again)
             metadata = cast(Mapping[str, object], document["metadata"])
             target = _target(metadata)
             before = self._target
@@ -173,6 +179,7 @@ class Reporter(threading.Thread):
     def _failed(self, error: ApiError) -> None:
         with self._changed:
             self._conflict = error.status == _CONFLICT
+            self._unanswered = error.status == 0
             kind = (error.status, error.reason)
             if kind != self._told and not self._conflict:
                 log.warning("status of %s: %s; trying again", self._node, error)

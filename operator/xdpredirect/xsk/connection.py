@@ -29,13 +29,15 @@ PATIENCE_SECONDS = 5.0
 """So long a client is kept waiting for what may be there in a moment: a queue is free 25 to 40 ms
 after its owner has ended, on a busy machine later, and a pod may run before this node is told of
 it."""
+_FIRST_SECONDS, _LONGEST_SECONDS = 0.01, 0.25
 _CLOEXEC = 0x40000000  # MSG_CMSG_CLOEXEC
 _QUIET = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 _NO_DESCRIPTOR = -1
 
 
 class Connection:
-    """Owns the socket and the pidfd; `over` once it is to be closed."""
+    """Owns the socket and the pidfd; `over` once it is to be closed. What it is `waiting` for is to
+    be tried `again` at that time of the monotonic clock."""
 
     def __init__(
         self, connection: socket.socket, who: tuple[Peer, int], leases: Leases, shared: Shared
@@ -43,7 +45,7 @@ class Connection:
         self.socket, self._leases = connection, leases
         self._closing, self._log = shared
         self.peer, self.pidfd = who
-        self.over = False
+        self.over, self.again = False, 0.0
         self.waiting: Take | None = None
         self._talk = Talk()
         self._held: dict[tuple[str, int], Lease] = {}
@@ -133,8 +135,11 @@ class Connection:
         if isinstance(handed, Refusal):
             # An object names pods by their labels, and the operator has to see the pod first.
             soon = handed.reason == "QueueBusy" or (handed.reason == "NotGranted" and self.peer.pod)
-            if soon and time.monotonic() < self._asked + PATIENCE_SECONDS:
-                self.waiting = take
+            waited = time.monotonic() - self._asked
+            if soon and waited < PATIENCE_SECONDS:
+                # An attempt may cost milliseconds: the longer it has waited the rarer they are.
+                pause = min(max(waited, _FIRST_SECONDS), _LONGEST_SECONDS)
+                self.waiting, self.again = take, self._asked + waited + pause
                 return
             self.waiting = None
             self._refuse(take, handed)

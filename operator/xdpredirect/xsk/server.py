@@ -27,7 +27,7 @@ from xdpredirect.xsk.messages import NAME, Refused
 from xdpredirect.xsk.report import holdings
 
 MOST_CONNECTIONS, MOST_OF_PEER = 256, 16
-_AGAIN_SECONDS, _RELEASING_SECONDS, _DEAF_SECONDS, _TELL_SECONDS = 0.01, 0.25, 1.0, 1.0
+_RELEASING_SECONDS, _DEAF_SECONDS, _TELL_SECONDS = 0.25, 1.0, 1.0
 _UNKNOWN: Owner = (-1, "")
 log = logging.getLogger("xdpredirect.xsk")
 
@@ -207,8 +207,7 @@ class Server:
         """Seconds until something is to be done without an event."""
         with self._lock:
             times = [t for c in self._connections if (t := c.deadline()) is not None]
-            if any(connection.waiting for connection in self._connections):
-                times.append(time.monotonic() + _AGAIN_SECONDS)
+            times += [connection.again for connection in self._connections if connection.waiting]
             if self._leases.releasing():
                 times.append(self._look_again)
             if self._hear_again:
@@ -229,7 +228,7 @@ class Server:
             self._leases.look_at_releasing()
             self._look_again = time.monotonic() + _RELEASING_SECONDS
         for connection in tuple(self._connections):
-            if connection.waiting:
+            if connection.waiting and now >= connection.again:
                 self._try_again(connection)
             deadline = connection.deadline()
             if deadline is not None and now >= deadline:

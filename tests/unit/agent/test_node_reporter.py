@@ -1,6 +1,7 @@
 """The thread that writes: what it sends, when it tries again, what it takes no notice of."""
 
 import queue
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,6 +121,31 @@ def test_failures_are_tried_again(server: Server, reporter: Reporter) -> None:
     reporter.offer({"observedRevision": 1}, "u")
     assert [server.next()["status"] for _ in range(3)] == [{"observedRevision": 1}] * 3
     assert server.quiet()
+
+
+def test_a_server_that_is_heard_of_again_is_told_at_once(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_policy, "COLLECT_SECONDS", 0.01)
+    server.failures = [ApiError(0, "Unreachable", "no")]
+    # An hour is longer than any test; what it begins anew with is not.
+    steps = iter([3600.0, 0.01])
+    backoff = Backoff(chance=lambda: 0.0)
+    monkeypatch.setattr(Backoff, "next", lambda *_: next(steps))
+    reporter = Reporter(server, "a", backoff)
+    reporter.start()
+    try:
+        reporter.saw(stored({}))
+        reporter.offer({"observedRevision": 1}, "u")
+        server.next()
+        while not reporter._unanswered:
+            time.sleep(0.001)
+        assert server.quiet()
+        reporter.saw(stored({}))
+        assert server.next()["status"] == {"observedRevision": 1}
+    finally:
+        reporter.stop()
+        reporter.join(LIMIT)
 
 
 def test_the_newest_status_is_what_is_tried_again(server: Server, reporter: Reporter) -> None:
