@@ -27,7 +27,7 @@ from tests.kernel.lifecycle import PATIENCE, until
 from tests.kernel.moving import OWN, Moving, interface
 from tests.kernel.switch import CATCH_ALL, INGRESS, redirect, rule
 from tests.kernel.testpmd import Testpmd, running
-from tests.unit.xsk.test_plugin_server import Client
+from tests.unit.xsk.plugin import Client
 from xdpredirect.agent.pods_file import write_pods
 from xdpredirect.api.load import load_text
 from xdpredirect.api.node_pods import NodePod, NodePods

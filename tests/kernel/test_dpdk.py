@@ -24,7 +24,7 @@ from tests.kernel.switch import INGRESS, udp
 from tests.kernel.test_actions_sockets import arrived
 from tests.kernel.testpmd import PAGE, of_page, testpmd
 from tests.kernel.xsk import XdpSocket
-from tests.unit.xsk.test_plugin_server import Client
+from tests.unit.xsk.plugin import Client
 from xdpredirect.datapath.abi import U32
 from xdpredirect.kernel.maps import Map, map_spec
 from xdpredirect.xsk.uapi import AF_XDP, SO_BUSY_POLL, SO_PREFER_BUSY_POLL

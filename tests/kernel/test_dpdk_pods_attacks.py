@@ -16,7 +16,7 @@ from tests.kernel.moving import OWN
 from tests.kernel.test_actions_sockets import arrived
 from tests.kernel.test_dpdk import misses
 from tests.kernel.xsk import XdpSocket
-from tests.unit.xsk.test_plugin_server import Client
+from tests.unit.xsk.plugin import Client
 from xdpredirect.datapath.abi import U32
 from xdpredirect.kernel.maps import Map, map_id, map_spec
 

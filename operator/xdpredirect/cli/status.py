@@ -87,11 +87,11 @@ def observe(
 ) -> tuple[Report, tuple[str, ...]]:
     """The report, cut down to `names` where some are given, and the problems of broken files.
 
-    Where an agent runs, or ran last, its directory counts. Raises InvalidInput for a name that is
-    not there.
+    Where an agent runs, or ran last, its directory counts: one that has only just started has the
+    lock and has not told its directory yet. Raises InvalidInput for a name that is not there.
     """
     owner = holder(settings.state_dir)
-    files = owner.files if owner is not None else Store(settings.state_dir).other_source()
+    files = (owner and owner.files) or Store(settings.state_dir).other_source()
     if files is not None:
         settings = replace(settings, files=files)
     report = runtime.machine().observe_report(settings)

@@ -119,25 +119,21 @@ class _Connection:
             return  # The server is being closed and takes no more calls.
 
     def _answer(self, call: Call) -> None:
+        method = self._methods.get(call.method)
         try:
-            message = self._method(call)
-            with self._lock:
-                self._conversation.answer(call.stream, message)
+            if method is None:
+                self._refuse(call, UNIMPLEMENTED, f"there is no {call.method}")
+            else:
+                message = method(call.message)
+                with self._lock:
+                    self._conversation.answer(call.stream, message)
         except InvalidInput as error:
             self._refuse(call, INVALID, str(error))
-        except NotImplementedError as error:
-            self._refuse(call, UNIMPLEMENTED, str(error))
         except Exception as error:
             log.exception("%s failed", call.method)
             self._refuse(call, UNKNOWN, f"{type(error).__name__}: {error}")
         with contextlib.suppress(OSError):
             self._flush()
-
-    def _method(self, call: Call) -> bytes:
-        method = self._methods.get(call.method)
-        if method is None:
-            raise NotImplementedError(f"there is no {call.method}")
-        return method(call.message)
 
     def _refuse(self, call: Call, status: int, words: str) -> None:
         with self._lock:

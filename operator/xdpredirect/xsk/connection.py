@@ -25,11 +25,6 @@ from xdpredirect.xsk.messages import (
 )
 from xdpredirect.xsk.protocol import Ask, HangUp, Log, Received, Send, Step, Talk
 
-PATIENCE_SECONDS = 5.0
-"""So long a client is kept waiting for what may be there in a moment: a queue is free 25 to 40 ms
-after its owner has ended, on a busy machine later, and a pod may run before this node is told of
-it."""
-_FIRST_SECONDS, _LONGEST_SECONDS = 0.01, 0.25
 _CLOEXEC = 0x40000000  # MSG_CMSG_CLOEXEC
 _QUIET = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 _NO_DESCRIPTOR = -1
@@ -133,13 +128,10 @@ class Connection:
     def _take(self, take: Take) -> None:
         handed = self._taken(take)
         if isinstance(handed, Refusal):
-            # An object names pods by their labels, and the operator has to see the pod first.
-            soon = handed.reason == "QueueBusy" or (handed.reason == "NotGranted" and self.peer.pod)
-            waited = time.monotonic() - self._asked
-            if soon and waited < PATIENCE_SECONDS:
-                # An attempt may cost milliseconds: the longer it has waited the rarer they are.
-                pause = min(max(waited, _FIRST_SECONDS), _LONGEST_SECONDS)
-                self.waiting, self.again = take, self._asked + waited + pause
+            now = time.monotonic()
+            pause = protocol.pause(handed.reason, bool(self.peer.pod), now - self._asked)
+            if pause is not None:
+                self.waiting, self.again = take, now + pause
                 return
             self.waiting = None
             self._refuse(take, handed)

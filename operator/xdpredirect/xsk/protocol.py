@@ -33,6 +33,12 @@ HELLO_SECONDS, IDLE_SECONDS = 5.0, 30.0
 MOST_MESSAGES, MOST_REFUSALS, MOST_QUEUES = 4096, 16, 64
 """Of one connection."""
 
+PATIENCE_SECONDS = 5.0
+"""So long a client is kept waiting for what may be there in a moment: a queue is free 25 to 40 ms
+after its owner has ended, on a busy machine later, and a pod may run before this node is told of
+it."""
+_FIRST_SECONDS, _LONGEST_SECONDS = 0.01, 0.25
+
 Question = Take | Return | Bring | Release
 Outcome = Bound | Told | Refused
 
@@ -134,6 +140,17 @@ def patience(talk: Talk) -> float | None:
     if not talk.greeted:
         return HELLO_SECONDS
     return None if talk.held else IDLE_SECONDS
+
+
+def pause(reason: str, in_pod: bool, waited: float) -> float | None:
+    """Seconds until a `take` that was refused for this reason, and has waited for so long, is tried
+    again; None when it is refused for good. An attempt may cost milliseconds: the longer it has
+    waited the rarer they are."""
+    # An object names pods by their labels, and the operator has to see the pod first.
+    soon = reason == "QueueBusy" or (reason == "NotGranted" and in_pod)
+    if not soon or waited >= PATIENCE_SECONDS:
+        return None
+    return min(max(waited, _FIRST_SECONDS), _LONGEST_SECONDS)
 
 
 def expire(talk: Talk) -> Step:

@@ -1,13 +1,12 @@
 """Statuses: every standing of an object, the schema they must fit, and the JSON of reports."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 
+from tests.unit.agent.strict_schema import of_status
 from tests.unit.cli.samples import busy, finding, interface, loss, rule, thing
 from xdpredirect.agent.report import ObjectReport, Report, Severity
 from xdpredirect.agent.status import (
@@ -21,7 +20,6 @@ from xdpredirect.agent.status import (
 from xdpredirect.host import XdpMode
 
 NOW, LATER = "2026-01-02T03:04:05Z", "2026-01-02T04:00:00Z"
-CRD = Path(__file__).parents[3] / "crds" / "xdpredirects.yaml"
 STALLED = finding(Severity.STALLED, reason="AddressSetMissing", message="create the set")
 
 # What the agent found; Ready, Reconciling, Stalled, Degraded ("-" for False); reason of Ready.
@@ -60,19 +58,8 @@ def status_of(found: ObjectReport, *interfaces: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def validator() -> jsonschema.Draft202012Validator:
-    (version,) = yaml.safe_load(CRD.read_text())["spec"]["versions"]
-    schema = version["schema"]["openAPIV3Schema"]["properties"]["status"]
-
-    def close(node: Any) -> None:
-        """An API server prunes unknown fields without a word; here they are errors."""
-        if isinstance(node, dict):
-            if "properties" in node:
-                node["additionalProperties"] = False
-            for value in node.values():
-                close(value)
-
-    close(schema)
-    return jsonschema.Draft202012Validator(schema)
+    """Of the status of an XdpRedirect."""
+    return of_status("xdpredirects.yaml")
 
 
 @pytest.mark.parametrize(

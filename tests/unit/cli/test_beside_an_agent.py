@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.unit.agent.stored import address_set, redirect
@@ -81,6 +82,22 @@ def test_status_follows_the_directory_of_the_agent(shell: Shell) -> None:
     directory.mkdir()
     (directory / "a.yaml").write_text(yaml.safe_dump(redirect("from-etc")))
     with an_agent(shell, directory):
+        assert "from-etc" in shell.type("status").out
+
+
+@pytest.mark.parametrize("told", ["", '{"pid": 4194305, "files": "/killed"}'])
+def test_status_beside_an_agent_that_has_only_just_taken_the_lock(shell: Shell, told: str) -> None:
+    """The lock file still says who had it before, or nothing: its directory is the one before."""
+    directory = shell.root / "etc"
+    directory.mkdir()
+    (directory / "a.yaml").write_text(yaml.safe_dump(redirect("from-etc")))
+    followed = replace(shell.settings(), files=directory)
+    outcome = shell.machine.converge(followed)
+    Store(followed.state_dir, directory).record(
+        outcome.report, outcome.documents, "2026-01-02T03:04:05Z"
+    )
+    with an_agent(shell, directory):
+        (followed.state_dir / "lock").write_text(told)
         assert "from-etc" in shell.type("status").out
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from xdpredirect.xsk import connection, messages, protocol, server
+from xdpredirect.xsk import messages, protocol, server
 from xdpredirect.xsk.messages import Bound, Refused, Told, read_reply, record
 from xdpredirect.xsk.protocol import Ask, Received, Send, Talk, receive, settle
 
@@ -74,7 +74,7 @@ def test_every_limit_is_as_written() -> None:
     assert list(limits.values()) == [
         [protocol.HELLO_SECONDS],
         [protocol.IDLE_SECONDS],
-        [connection.PATIENCE_SECONDS],
+        [protocol.PATIENCE_SECONDS],
         [messages.REQUEST_OCTETS, messages.REPLY_OCTETS],
         [1],
         [protocol.MOST_MESSAGES, protocol.MOST_REFUSALS],

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.unit.xsk.test_plugin_server import GRANT, Client, Maps, wait
+from tests.unit.xsk.plugin import GRANT, Client, Maps, wait
 from xdpredirect.xsk import plugin_connection, plugin_server
 from xdpredirect.xsk.grants import Grant, Peer
 from xdpredirect.xsk.plugin_server import PluginServer

@@ -206,6 +206,22 @@ def check(talk: Talk, received: Received, step: protocol.Step) -> None:
     assert bool(asked) != bool(sent)
 
 
+@pytest.mark.parametrize(
+    ("reason", "in_pod", "waited", "seconds"),
+    [
+        ("QueueBusy", False, 0.0, 0.01), ("QueueBusy", True, 0.04, 0.04),
+        ("QueueBusy", False, 4.9, 0.25), ("QueueBusy", False, 5.0, None),
+        ("NotGranted", True, 0.0, 0.01), ("NotGranted", True, 5.0, None),
+        ("NotGranted", False, 0.0, None),
+        ("HostNetwork", True, 0.0, None), ("QueueTaken", True, 0.0, None),
+    ],
+)  # fmt: skip
+def test_who_is_kept_waiting(
+    reason: str, in_pod: bool, waited: float, seconds: float | None
+) -> None:
+    assert protocol.pause(reason, in_pod, waited) == seconds
+
+
 def test_ten_thousand_times_garbage() -> None:
     generator = random.Random(20260)
     talk, asked, ended, greeted = Talk(), 0, 0, 0
