@@ -42,11 +42,15 @@ def restricted(claims: bool) -> dict[str, Any]:
 def pods(installed: Cluster) -> Iterator[Pods]:
     made = Pods(installed)
     template = {**TEMPLATE, "metadata": {"name": "queue", "namespace": SPACE}}
-    installed.kubectl("label", "namespace", SPACE, "pod-security.kubernetes.io/enforce=restricted")
+    level = "pod-security.kubernetes.io/enforce"
+    installed.kubectl("label", "namespace", SPACE, f"{level}=restricted")
     installed.kubectl("apply", "--server-side", "-k", str(ROOT / "config/claims"))
     installed.kubectl("apply", "-f", "-", input=json.dumps(template))
     yield made
     made.close()
+    # The namespace stays, and what is in it would be the next test's.
+    installed.kubectl("delete", "resourceclaimtemplates,resourceclaims", "--all", "-n", SPACE)
+    installed.kubectl("label", "namespace", SPACE, f"{level}-")
     installed.kubectl("delete", "-k", str(ROOT / "config/claims"))
 
 
