@@ -49,7 +49,7 @@ def test_installed_upgraded_and_uninstalled(release: Release, scene: Scene) -> N
     with Hook(release, "test") as hook:
         scene.until(lambda: hook.run().returncode == 0, "all is as it should be")
         redirect_and_upgrade(release, scene)
-        verified = hook.run()
+        verified = hook.run("--within", "1")
     assert verified.returncode == 1
     assert "✗ agents: 0 of 1 are ready" in verified.stdout
     assert verified.stdout.count("✓") == 6, verified.stdout
