@@ -165,6 +165,9 @@ class ControlPlane:
             "--use-service-account-credentials",
             "--leader-elect=false",
             "--bind-address=127.0.0.1",
+            # With 20 a second, as it comes, it makes its accounts for five seconds before it works.
+            "--kube-api-qps=1000",
+            "--kube-api-burst=1000",
             # Nodes of `replies` have no kubelet; they would be tainted as unreachable.
             "--node-startup-grace-period=24h",
         ]
