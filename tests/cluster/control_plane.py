@@ -59,11 +59,16 @@ class ControlPlane:
         return (self.etcd, self.api_server, self.controller_manager, self.scheduler)
 
     def start(self) -> None:
-        """Returns when the API server is ready; AssertionError with the logs otherwise."""
+        """Returns when the API server is ready; AssertionError with the logs otherwise. What is to
+        be made of objects is made after `start_controllers`."""
         self.credentials.write()
         (self.directory / "audit.yaml").write_text(AUDIT_POLICY)
         self.etcd.start()
         self.start_api_server()
+
+    def start_controllers(self) -> None:
+        """Controller manager and scheduler. Of a kind that comes later the garbage collector learns
+        when it looks the next time, each half minute."""
         self.controller_manager.start()
         self.scheduler.start()
 
