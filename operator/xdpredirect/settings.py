@@ -58,6 +58,9 @@ class Settings:
     resync_seconds: float = 30.0
     """The agent looks at everything this often even when nothing was announced."""
 
+    report_seconds: float = 30.0
+    """Counters of a node reach the API server this often, and up to a fifth later."""
+
     metrics: str = ""
     """Where the agent serves /metrics: address and port; empty: nowhere."""
 
@@ -120,6 +123,9 @@ OPTIONS = (
     ),
     Option("agents", "--agents", "FILE", "none", "what the DaemonSet of the agents is to be"),
     Option("resync_seconds", "--resync-seconds", "SECONDS", "30", "agent: look at all this often"),
+    Option(
+        "report_seconds", "--report-seconds", "SECONDS", "30", "agent: report counters so often"
+    ),
     Option("metrics", "--metrics", "ADDRESS:PORT", "none", "agent: where /metrics answers"),
     Option(
         "sockets_dir",
@@ -194,6 +200,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "silence_seconds": seconds,
     "agents": path,
     "resync_seconds": seconds,
+    "report_seconds": seconds,
     "metrics": metrics,
     "sockets_dir": path,
     "plugins_dir": path,

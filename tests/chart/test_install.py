@@ -49,7 +49,7 @@ def test_installed_upgraded_and_uninstalled(release: Release, scene: Scene) -> N
     with Hook(release, "test") as hook:
         scene.until(lambda: hook.run().returncode == 0, "all is as it should be")
         redirect_and_upgrade(release, scene)
-        verified = hook.run()
+        verified = hook.run("--within", "1")
     assert verified.returncode == 1
     assert "✗ agents: 0 of 1 are ready" in verified.stdout
     assert verified.stdout.count("✓") == 6, verified.stdout
@@ -89,17 +89,17 @@ def redirect_and_upgrade(release: Release, scene: Scene) -> None:
 
 
 def test_a_namespace_that_forbids_agents_is_refused(release: Release) -> None:
-    cluster = release.cluster
-    cluster.kubectl("create", "namespace", "strict")
+    cluster, strict = release.cluster, f"strict-{release.helm.version}"
+    cluster.kubectl("create", "namespace", strict)
     level = "pod-security.kubernetes.io/enforce=restricted"
     try:
-        cluster.kubectl("label", "namespace", "strict", level)
-        where = ("--namespace", "strict")
+        cluster.kubectl("label", "namespace", strict, level)
+        where = ("--namespace", strict)
         done = release.helm.run(["install", RELEASE, str(CHART), *where])
         assert done.returncode != 0
-        assert "run `kubectl label namespace strict pod-security" in done.stderr
+        assert f"run `kubectl label namespace {strict} pod-security" in done.stderr
     finally:
-        cluster.kubectl("delete", "namespace", "strict")
+        cluster.kubectl("delete", "namespace", strict, "--wait=false")
 
 
 def crds() -> list[str]:

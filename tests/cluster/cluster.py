@@ -55,9 +55,10 @@ class Cluster:
     def __enter__(self) -> "Cluster":
         try:
             self.control_plane.start()
-            until(self._has_default_account, "namespace default has its service account")
             if self._crds is not None:
                 self.install(self._crds)
+            self.control_plane.start_controllers()
+            until(self._has_default_account, "namespace default has its service account")
         except BaseException:
             self.close()
             raise

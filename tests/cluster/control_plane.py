@@ -59,11 +59,16 @@ class ControlPlane:
         return (self.etcd, self.api_server, self.controller_manager, self.scheduler)
 
     def start(self) -> None:
-        """Returns when the API server is ready; AssertionError with the logs otherwise."""
+        """Returns when the API server is ready; AssertionError with the logs otherwise. What is to
+        be made of objects is made after `start_controllers`."""
         self.credentials.write()
         (self.directory / "audit.yaml").write_text(AUDIT_POLICY)
         self.etcd.start()
         self.start_api_server()
+
+    def start_controllers(self) -> None:
+        """Controller manager and scheduler. Of a kind that comes later the garbage collector learns
+        when it looks the next time, each half minute."""
         self.controller_manager.start()
         self.scheduler.start()
 
@@ -165,6 +170,9 @@ class ControlPlane:
             "--use-service-account-credentials",
             "--leader-elect=false",
             "--bind-address=127.0.0.1",
+            # With 20 a second, as it comes, it makes its accounts for five seconds before it works.
+            "--kube-api-qps=1000",
+            "--kube-api-burst=1000",
             # Nodes of `replies` have no kubelet; they would be tainted as unreachable.
             "--node-startup-grace-period=24h",
         ]

@@ -29,9 +29,13 @@ class NamespaceNode:
         """Once its Node exists: gives it the pod and the token that its agent has."""
         self.token = agent_token(self.cluster, self.name)
         self.kubeconfig = self.cluster.kubeconfig_for(f"agent-{self.name}", self.token)
+        self.equip()
+
+    def equip(self, **variables: str) -> None:
+        """Another agent instead of the one that is not started yet: with these settings."""
         argv = [*XDPREDIRECT, "agent", "--node", self.name, "--kubeconfig", str(self.kubeconfig)]
         log = Path(self.host.state_dir.parent, "agent.log")
-        self.agent = Process(self.host, argv, log, self.host.environment)
+        self.agent = Process(self.host, argv, log, {**self.host.environment, **variables})
 
     def xdpredirect(self, *words: str) -> str:
         """A command on the node, beside its agent; LabError when it fails."""

@@ -37,13 +37,7 @@ class Scene:
         made = Operator(self.cluster, self._lab, name, *self._options)
         self.replicas.append(made)
         if proxy is not None:
-            path = self.cluster.control_plane.credentials.directory / f"{name}.kubeconfig"
-            config = json.loads(path.read_text())
-            config["clusters"][0]["cluster"] |= {
-                "server": proxy.server,
-                "tls-server-name": proxy.server_name,
-            }
-            path.write_text(json.dumps(config))
+            proxy.guard(made.kubeconfig)
         made.process.start()
         return made
 

@@ -4,6 +4,7 @@ Called by test_pods*. Their processes, where a test needs some, are its own, in 
 kubelet would make.
 """
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -22,13 +23,18 @@ _EMPTY_SECONDS = 20.0
 
 
 class Pods:
-    """`close` removes them all."""
+    """`close` removes them all. Their namespaces stay for the next test: the API server takes five
+    seconds to give one up."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster, self._wire = cluster, Wire(cluster)
-        for name in (SPACE, OTHER):
-            self._cluster.kubectl("create", "namespace", name)
-            self._cluster.kubectl("create", "serviceaccount", "client", "-n", name)
+        spaces = [_space(name) for name in (SPACE, OTHER)]
+        items = {
+            "apiVersion": "v1",
+            "kind": "List",
+            "items": [item for two in spaces for item in two],
+        }
+        cluster.kubectl("apply", "-f", "-", input=json.dumps(items))
 
     def add(self, name: str, node: str, namespace: str = SPACE, **spec: Any) -> str:
         """A pod with the label app=ids; its UID."""
@@ -65,10 +71,18 @@ class Pods:
         )
 
     def close(self) -> None:
-        """Both namespaces with everything in them."""
+        """Every pod in both namespaces."""
         for name in (SPACE, OTHER):
             self._cluster.kubectl("delete", "pods", "-n", name, "--all", "--force")
-            self._cluster.kubectl("delete", "namespace", name)
+
+
+def _space(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A namespace, and in it the service account of its pods."""
+    account = {"name": "client", "namespace": name}
+    return (
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account},
+    )
 
 
 @contextmanager

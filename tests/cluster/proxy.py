@@ -1,12 +1,15 @@
 """A TCP proxy in front of the API server, which breaks connections in the ways that networks do.
 
-Used by test_agent_failures.py; a client reaches it where it reaches the machine itself.
+Used by test_agent_failures, test_operator_failures and test_failures_silence; a client reaches it
+where it reaches the machine itself.
 """
 
 import contextlib
+import json
 import selectors
 import socket
 import threading
+from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -51,6 +54,15 @@ class Proxy:
         self.cut()
         self._selector.close()
         self._listener.close()
+
+    def guard(self, kubeconfig: Path) -> None:
+        """Who uses this file comes here, from its next start on."""
+        document = json.loads(kubeconfig.read_text())
+        document["clusters"][0]["cluster"] |= {
+            "server": self.server,
+            "tls-server-name": self.server_name,
+        }
+        kubeconfig.write_text(json.dumps(document))
 
     def cut(self) -> int:
         """Breaks every connection that there is; returns how many. New ones are let through."""

@@ -9,7 +9,6 @@ import pytest
 
 from tests.cluster.agent_scene import FRAME, AgentScene, spec_to
 from tests.cluster.nodes import Nodes
-from tests.cluster.process import Process
 from tests.kernel.lab import Lab
 
 # The house's budget for an idle agent.
@@ -24,13 +23,11 @@ def scene(nodes: Nodes, lab: Lab) -> Iterator[AgentScene]:
     made.remove()
 
 
-def hurried(scene: AgentScene) -> Path:
+def hurried(scene: AgentScene, **variables: str) -> Path:
     """The agent makes a pass twice a second instead of every 30 seconds; returns what it writes
     after each."""
-    node = scene.node
-    environment = {**node.host.environment, "XDPREDIRECT_RESYNC_SECONDS": "0.5"}
-    node.agent = Process(node.host, node.agent.argv, node.agent.log, environment)
-    return node.host.state_dir / "status.json"
+    scene.node.equip(XDPREDIRECT_RESYNC_SECONDS="0.5", **variables)
+    return scene.node.host.state_dir / "status.json"
 
 
 def passes(scene: AgentScene, record: Path, number: int) -> None:
@@ -67,7 +64,7 @@ def test_who_has_nothing_new_to_say_writes_nothing(scene: AgentScene) -> None:
 
 
 def test_counters_come_late_but_come(scene: AgentScene) -> None:
-    record = hurried(scene)
+    record = hurried(scene, XDPREDIRECT_REPORT_SECONDS="2")
     scene.order({"edge": (1, spec_to("p1"))})
     scene.node.agent.start()
     scene.until(lambda: scene.condition()[1] == "Redirecting", "the spec runs")

@@ -14,9 +14,8 @@ import yaml
 from tests.cluster.cluster import ROOT, Cluster
 from tests.cluster.fleet import Fleet, redirect
 from tests.cluster.kubelet import Kubelet
-from tests.cluster.nodes import XDPREDIRECT, Nodes
+from tests.cluster.nodes import Nodes
 from tests.cluster.pod_objects import SPACE, Pods, cgroup_of, receiver
-from tests.cluster.process import Process
 from tests.cluster.test_pods import sockets
 from tests.cluster.waiting import until
 from tests.cluster.wire import Wire
@@ -42,11 +41,15 @@ def restricted(claims: bool) -> dict[str, Any]:
 def pods(installed: Cluster) -> Iterator[Pods]:
     made = Pods(installed)
     template = {**TEMPLATE, "metadata": {"name": "queue", "namespace": SPACE}}
-    installed.kubectl("label", "namespace", SPACE, "pod-security.kubernetes.io/enforce=restricted")
+    level = "pod-security.kubernetes.io/enforce"
+    installed.kubectl("label", "namespace", SPACE, f"{level}=restricted")
     installed.kubectl("apply", "--server-side", "-k", str(ROOT / "config/claims"))
     installed.kubectl("apply", "-f", "-", input=json.dumps(template))
     yield made
     made.close()
+    # The namespace stays, and what is in it would be the next test's.
+    installed.kubectl("delete", "resourceclaimtemplates,resourceclaims", "--all", "-n", SPACE)
+    installed.kubectl("label", "namespace", SPACE, f"{level}-")
     installed.kubectl("delete", "-k", str(ROOT / "config/claims"))
 
 
@@ -57,13 +60,9 @@ def fleet(nodes: Nodes, lab: Lab, pods: Pods) -> Iterator[Fleet]:
     node = made.stations[NODE].node
     state = node.host.state_dir
     (state / "plugins").mkdir()
-    more = {
-        "XDPREDIRECT_PLUGINS_DIR": str(state / "plugins"),
-        "XDPREDIRECT_CDI_DIR": str(state / "cdi"),
-    }
-    argv = [*XDPREDIRECT, "agent", "--node", NODE, "--kubeconfig", str(node.kubeconfig)]
-    log = Path(state.parent, "agent.log")
-    node.agent = Process(node.host, argv, log, {**node.host.environment, **more})
+    node.equip(
+        XDPREDIRECT_PLUGINS_DIR=str(state / "plugins"), XDPREDIRECT_CDI_DIR=str(state / "cdi")
+    )
     with made:
         yield made
 

@@ -134,7 +134,7 @@ def test_the_operators_pods_hold_to_the_restricted_level(
         refused = cluster.try_kubectl(create, input=json.dumps(pod))
         assert 'violates PodSecurity "restricted:latest": host namespaces' in refused.stderr
     finally:
-        cluster.kubectl("delete", "namespace", "restricted")
+        cluster.kubectl("delete", "namespace", "restricted", "--wait=false")
 
 
 def test_the_operators_pods_run_a_command_that_there_is(rendered: list[dict[str, Any]]) -> None:
@@ -174,4 +174,4 @@ def test_pods_of_agents_are_let_in(
         refused = cluster.try_kubectl([*create, "baseline"], input=json.dumps(pod)).stderr
         assert all(word in refused for word in ("host namespaces", "hostPath", "PERFMON")), refused
     finally:
-        cluster.kubectl("delete", "namespace", "baseline")
+        cluster.kubectl("delete", "namespace", "baseline", "--wait=false")

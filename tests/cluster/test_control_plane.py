@@ -22,7 +22,7 @@ def test_every_part_reports_healthy(cluster: Cluster, wire: Wire) -> None:
             evidence=cluster.control_plane.evidence,
         )
     finally:
-        cluster.kubectl("delete", "namespace", "healthy")
+        cluster.kubectl("delete", "namespace", "healthy", "--wait=false")
 
 
 def family(name: str) -> Family:

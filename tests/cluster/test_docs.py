@@ -45,7 +45,11 @@ def test_commands_do_what_the_text_shows(
 ) -> None:
     # The first revision of a node tells how often the lease changed hands: never, in the pages.
     wire.request("DELETE", LEASE)
-    with Fleet(nodes, lab, *NODES) as fleet:
+    made = Fleet(nodes, lab, *NODES)
+    for station in made.stations.values():
+        # What is lost is told after the next look at it, which is half a minute away otherwise.
+        station.node.equip(XDPREDIRECT_RESYNC_SECONDS="1")
+    with made as fleet:
         page = Page(fleet, tmp_path)
         try:
             for block in blocks(path):

@@ -31,11 +31,12 @@ EXPIRED, BROKEN = (
     error_event(HTTPStatus.GONE, "Expired"),
     error_event(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError"),
 )
+AGENTS = "the agents"
 READERS = {
     "kopf": reads_of(KOPF, "/xdpredirects$"),
     "the operator's nodes": reads_of(OPERATOR, "/api/v1/nodes$"),
     "the operator's node objects": reads_of(OPERATOR, "/xdpredirectnodes$"),
-    "the agents": reads_of(AGENT, "/xdpredirectnodes$"),
+    AGENTS: reads_of(AGENT, "/xdpredirectnodes$"),
 }
 WRITERS = {
     "finalizers": writes_to("/xdpredirects/edge$"),
@@ -55,8 +56,27 @@ FAULTS = {
 
 @pytest.fixture(autouse=True)
 def _mended(arena: Arena) -> Iterator[None]:
+    renew(arena)
     with arena.mended():
         yield
+
+
+def renew(arena: Arena) -> None:
+    """Operator and agents that start again, and that watch: those of the test before pause for up
+    to half a minute between two attempts by now, since every watch of theirs was broken."""
+    for process in arena.processes:
+        process.stop()
+    arena.front.cut()
+    arena.until(lambda: not arena.front.watching(lambda _: True), "no watch is left")
+    for process in arena.processes:
+        process.start()
+    for name, of in READERS.items():
+        wanted = len(arena.fleet.stations) if name == AGENTS else 1
+        arena.until(partial(watched, arena, of, wanted), f"{name}: watches are open")
+
+
+def watched(arena: Arena, of: Concerns, times: int) -> bool:
+    return arena.front.watching(watching(of)) >= times
 
 
 def watching(of: Concerns) -> Concerns:
@@ -150,6 +170,8 @@ def test_a_token_that_is_no_longer_good(arena: Arena, tmp_path: Path) -> None:
     finally:
         config.write_text(before)
         arena.operator.kill()
+        # Its token is no good any more: it could not give the lease back.
+        arena.restart()
 
 
 def bound_token(arena: Arena, pod: str) -> str:

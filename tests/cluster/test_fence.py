@@ -185,7 +185,7 @@ def test_an_installation_in_another_namespace_is_fenced_too(
         assert "the token of this agent names no node" in report(other, HERE).message
     finally:
         cluster.kubectl("delete", "clusterrolebinding", "fence-elsewhere", "--ignore-not-found")
-        cluster.kubectl("delete", "namespace", "elsewhere")
+        cluster.kubectl("delete", "namespace", "elsewhere", "--wait=false")
 
 
 def test_others_are_not_held_by_the_policy(thief: Wire, wire: Wire) -> None:

@@ -1,4 +1,4 @@
-"""Connections of the operator that break: cut, refused, silent."""
+"""Connections of the operator that break: cut, refused. Silent ones: test_failures_silence.py."""
 
 from collections.abc import Iterator
 
@@ -8,9 +8,6 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.operator_scene import Scene
 from tests.cluster.proxy import Proxy
 from tests.cluster.test_operator import ZONE
-
-# A watch may be silent for so long before it is given up; nothing shorter finds what it missed.
-SILENCE_SECONDS = 300.0
 
 
 @pytest.fixture
@@ -74,20 +71,3 @@ def test_what_happens_while_it_is_refused_is_found(scene: Scene, proxy: Proxy) -
     scene.until_told("op-b")
     scene.nodes.reply()
     scene.until(lambda: not scene.exists("gone"), "what was deleted meanwhile is gone")
-
-
-def test_connections_that_fall_silent_are_given_up(scene: Scene, proxy: Proxy) -> None:
-    operator = scene.start(proxy)
-    scene.nodes.add("op-a", **{ZONE: "1"})
-    scene.apply("edge", {ZONE: "1"})
-    scene.until(lambda: told(scene, 1), "the first generation is told")
-    assert proxy.mute() >= 1
-    scene.apply("edge", {ZONE: "1"}, priority=7)
-    scene.until(lambda: told(scene, 2), "the change is found", seconds=SILENCE_SECONDS)
-    scene.nodes.reply()
-    scene.until(
-        lambda: scene.condition("edge", "Ready") == ("True", "Redirecting"),
-        "and the answer",
-        seconds=SILENCE_SECONDS,
-    )
-    assert operator.process.pid is not None, "silence costs no lease"

@@ -7,6 +7,8 @@ product's client on purpose: a check shares no code with what it checks.
 import http.client
 import json
 import ssl
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,15 +57,33 @@ class Wire:
         content_type: str = "application/json",
     ) -> Answer:
         """`path` with its query. OSError when nobody answers."""
+        text = None if body is None else json.dumps(body)
+        with self._asked(method, path, text, content_type) as response:
+            return Answer(response.status, json.loads(response.read()))
+
+    def watch(self, path: str) -> Generator[dict[str, Any]]:
+        """The events of a watch, as they come; to be closed."""
+        with self._asked("GET", path) as response:
+            assert response.status == http.client.OK, response.read()
+            for line in response:
+                yield json.loads(line)
+
+    @contextmanager
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        body: str | None = None,
+        content_type: str = "application/json",
+    ) -> Iterator[http.client.HTTPResponse]:
         connection = http.client.HTTPSConnection(
             self._place, timeout=TIMEOUT_SECONDS, context=self._trust
         )
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
         try:
-            text = None if body is None else json.dumps(body)
-            connection.request(method, path, body=text, headers=headers)
-            response = connection.getresponse()
-            return Answer(response.status, json.loads(response.read()))
+            connection.request(method, path, body=body, headers=headers)
+            with connection.getresponse() as response:
+                yield response
         finally:
             connection.close()
 

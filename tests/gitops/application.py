@@ -6,6 +6,7 @@ with Application(argo, document) as application:
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any
@@ -16,8 +17,6 @@ from tests.gitops.argo import NAMESPACE, Argo
 PATH = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/applications"
 # Cloning, rendering and a datapath on each node, on a machine that does other things as well.
 PATIENCE_SECONDS = 300.0
-# What was is sent at once; then the watch ends.
-REPLAY_SECONDS = 6
 
 
 class Application:
@@ -109,17 +108,16 @@ class Application:
     def states_since(self, version: str) -> list[dict[str, str]]:
         """Every state between a resourceVersion and now, in order and without repetition."""
         now = self.get()["metadata"]["resourceVersion"]
-        query = f"watch=1&resourceVersion={version}&timeoutSeconds={REPLAY_SECONDS}"
-        text = self.argo.cluster.kubectl(
-            "get", "--raw", f"{PATH}?{query}&fieldSelector=metadata.name={self.name}"
-        )
-        objects = [json.loads(line)["object"] for line in text.splitlines()]
-        assert now in [item["metadata"]["resourceVersion"] for item in objects], text
+        query = f"watch=1&resourceVersion={version}&fieldSelector=metadata.name={self.name}"
         found: list[dict[str, str]] = []
-        for state in map(_state, objects):
-            if state not in found[-1:]:
-                found.append(state)
-        return found
+        with closing(self.argo.wire.watch(f"{PATH}?{query}")) as events:
+            for event in events:
+                state = _state(event["object"])
+                if state not in found[-1:]:
+                    found.append(state)
+                if event["object"]["metadata"]["resourceVersion"] == now:
+                    return found
+        raise AssertionError(f"the watch ended before it was at {now}: {found}")
 
     def evidence(self) -> str:
         """What it says, and the ends of Argo CD's logs."""

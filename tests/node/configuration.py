@@ -63,6 +63,10 @@ def kubelet(plan: Plan) -> Mapping[str, Any]:
         "enforceNodeAllocatable": [],
         "localStorageCapacityIsolation": False,
         "failSwapOn": False,
+        # What failed is tried again soon: a pod whose claims nobody prepares after a minute and a
+        # half otherwise, a container that has ended after ten seconds, then twenty.
+        "syncFrequency": "5s",
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "1s"},
         # The disk is the machine's, and how full it is no node's fault.
         "evictionHard": {
             "memory.available": "0%",

@@ -21,6 +21,7 @@ AGENTS = "app.kubernetes.io/component=agent"
 REGISTRY = "docker.io/library"
 WAIT = "--timeout=240s"
 COMMAND_SECONDS = 300.0
+MIN_READY_SECONDS = 2
 # Everything of ours is of one of these.
 KINDS = (
     *("customresourcedefinitions", "clusterroles", "clusterrolebindings", "roles", "rolebindings"),
@@ -183,6 +184,8 @@ class Product:
             f"operator.image.tag={tag}",
             f"agent.image.repository={self.repository}",
             f"agent.image.tag={self.tag}",
+            # Nobody is to wait for the second pass of an agent; tests/unit has the default.
+            f"agent.updateStrategy.minReadySeconds={MIN_READY_SECONDS}",
         ]
         # Of two that set the same the last counts.
         words = ["--namespace", NAMESPACE, "--wait", "--timeout=4m", *set_all(values), *more]

@@ -77,7 +77,7 @@ def claimants(installed: Product) -> Iterator[Claimants]:
     offered = {node: ["in-0"] for node in installed.machines.nodes}
     installed.until(lambda: made.offered() == offered, "a queue of each node is offered")
     yield made
-    installed.machines.kubectl("delete", "namespace", SPACE, "--timeout=120s")
+    made.close()
     installed.delete("ids")
     installed.until(lambda: made.offered() == {}, "nothing is offered any more")
     installed.configure()

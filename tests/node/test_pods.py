@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.node.product import NAMESPACE, Product
-from tests.node.receivers import SPACE, Receivers, example, frames, printed
+from tests.node.receivers import Receivers, example, frames, printed
 
 N = 200
 
@@ -24,8 +24,9 @@ def handing(installed: Product) -> Iterator[Receivers]:
         lambda: "sockets" in installed.machines.kubectl(*template), "agents are to have sockets"
     )
     installed.until(installed.agents_ready, "agents are Ready")
-    yield Receivers(installed, "receiver.yaml")
-    installed.machines.kubectl("delete", "namespace", SPACE, "--timeout=120s")
+    made = Receivers(installed, "receiver.yaml")
+    yield made
+    made.close()
     installed.delete("ids")
     installed.configure()
 

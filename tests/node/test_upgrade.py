@@ -11,7 +11,7 @@ def test_an_upgrade_of_all_agents_loses_no_frame(redirecting: Product) -> None:
         redirecting.upgrade(tag)
         image = f"{redirecting.repository}:{tag}"
         traffic.until(lambda: redirecting.agents_ready(image), "both agents run the new image")
-        # As docs/install.md says; an agent counts when it was ready for 40 seconds.
+        # As docs/install.md says.
         name = "daemonset/xdp-redirect-agent"
         redirecting.machines.kubectl("rollout", "status", name, "-n", NAMESPACE)
         traffic.drain()

@@ -37,6 +37,7 @@ updateStrategy:
   rollingUpdate:
     maxUnavailable: {{ $agent.updateStrategy.maxUnavailable }}
   {{- end }}
+minReadySeconds: {{ $agent.updateStrategy.minReadySeconds }}
 {{ $given := dict "resources" $agent.resources "tolerations" $agent.tolerations -}}
 {{- $_ := set $given "podAnnotations" $agent.podAnnotations -}}
 {{- $_ := set $given "env" $agent.env -}}

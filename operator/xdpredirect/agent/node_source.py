@@ -55,7 +55,7 @@ class NodeSource:
         self._wake, self._ready = wake, ready
         self._state_dir = settings.state_dir
         self._store = NodeStore(settings.state_dir)
-        self._reporter = Reporter(api, settings.node)
+        self._reporter = Reporter(api, settings.node, every=settings.report_seconds)
         self._inbox = NodeInbox(wake.set, self._reporter.saw)
         query = Query(resource=NODE_OBJECTS, field_selector=f"metadata.name={settings.node}")
         self._reflector = Reflector(api, query, self._inbox)

@@ -36,15 +36,15 @@ class Ledger:
     jitter: float = 0.0
 
 
-def due(ledger: Ledger, wanted: Status) -> float | None:
+def due(ledger: Ledger, wanted: Status, every: float = COUNTERS_SECONDS) -> float | None:
     """The time from which on `wanted` is to be written; None while there is nothing to write.
 
-    `ledger` is one that has `noticed` the wanted status.
+    `ledger` is one that has `noticed` the wanted status; counters go out `every` so many seconds.
     """
     if ledger.held == wanted:
         return None
     if ledger.changed_at is None:
-        turn = ledger.counted_at + COUNTERS_SECONDS * (1 + ledger.jitter / 5)
+        turn = ledger.counted_at + every * (1 + ledger.jitter / 5)
         return max(turn, ledger.not_before)
     missing = max(0.0, 1 - ledger.credit)
     affordable = ledger.credit_at + missing * REFILL_SECONDS

@@ -55,11 +55,18 @@ class _Target:
 
 
 class Reporter(threading.Thread):
-    """`saw` and `offer` come from other threads and return at once."""
+    """`saw` and `offer` come from other threads and return at once. `every` is in seconds, between
+    two reports of counters alone."""
 
-    def __init__(self, writer: Writer, node: str, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        node: str,
+        backoff: Backoff | None = None,
+        every: float = policy.COUNTERS_SECONDS,
+    ) -> None:
         super().__init__(name="reporter", daemon=True)
-        self._writer, self._node = writer, node
+        self._writer, self._node, self._every = writer, node, every
         self._changed = threading.Condition()
         self._backoff = backoff or Backoff(chance=random.random, longest=_LONGEST_SECONDS)
         self._ledger = _fresh(None)
@@ -137,7 +144,7 @@ class Reporter(threading.Thread):
             if self._target and self._wanted is not None and self._wanted_for == self._target.uid:
                 now = time.monotonic()
                 self._ledger = policy.noticed(self._ledger, self._wanted, now)
-                at = policy.due(self._ledger, self._wanted)
+                at = policy.due(self._ledger, self._wanted, self._every)
                 if at is not None and at <= now:
                     return self._wanted
                 timeout = None if at is None else at - now

@@ -18,6 +18,7 @@ from xdpredirect.settings import Settings
     "node",
     "kubeconfig",
     "resync_seconds",
+    "report_seconds",
     "metrics",
     "sockets_dir",
     "plugins_dir",

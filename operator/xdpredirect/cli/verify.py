@@ -11,8 +11,18 @@ from xdpredirect.settings import Settings
 
 
 @click.command(epilog=EXIT_CODES)
+@click.option(
+    "--within",
+    type=click.FloatRange(0, 86400),
+    default=45,
+    show_default=True,
+    metavar="SECONDS",
+    envvar="XDPREDIRECT_WITHIN",
+    show_envvar=True,
+    help="how long agents that have just started get to be ready",
+)
 @settings_options("kubeconfig", "namespace")
-def verify(settings: Settings) -> int:
+def verify(settings: Settings, within: float) -> int:
     """Check an installation in a cluster: `helm test` runs this.
 
     The CRDs are served and of this version, an operator leads, wrong objects are refused and right
@@ -22,7 +32,7 @@ def verify(settings: Settings) -> int:
     api = Api.connect(settings.kubeconfig, f"xdpredirect-verify/{__version__}")
     try:
         problems = 0
-        for check in look(api, settings.namespace):
+        for check in look(api, settings.namespace, within):
             problems += bool(check.problem)
             click.echo(
                 f"{'✗' if check.problem else '✓'} {check.name}: {check.problem or check.found}"

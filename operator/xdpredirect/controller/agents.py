@@ -41,8 +41,6 @@ _FOR_SOCKETS = ("NET_RAW", "IPC_LOCK")
 # Over that part of the state directory which tells of this pod alone.
 _POD_PATHS = {"tmp": "/tmp", "run": "/var/lib/xdpredirect/run"}
 _READY_FILE = f"{_POD_PATHS['run']}/ready"
-_READY_SECONDS = 40
-"""Ready for longer than a resync (30 s): an agent that dies in its second pass stops the update."""
 _KINDS: dict[str, type] = {
     "image": str,
     "imagePullPolicy": str,
@@ -51,6 +49,7 @@ _KINDS: dict[str, type] = {
     "tolerations": list,
     "priorityClassName": str,
     "updateStrategy": dict,
+    "minReadySeconds": int,
     "podAnnotations": dict,
     "env": list,
     "metricsPort": int,
@@ -69,8 +68,9 @@ _WORDS: dict[type, str] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agents:
     """What the file says; each field as Kubernetes names and means it. An agent is wanted wherever
-    an object is, so by default it tolerates everything and goes last. `metrics_port` 0: none.
-    `sockets`: it may hand out AF_XDP sockets, for which it needs more than for all the rest.
+    an object is, so by default it tolerates everything and goes last. `min_ready_seconds` is longer
+    than a resync (30 s): an agent that dies in its second pass stops the update. `metrics_port` 0:
+    none. `sockets`: it may hand out AF_XDP sockets, for which it needs more than for all the rest.
     `claims`: pods may claim queues, in a cluster with resource.k8s.io/v1."""
 
     image: str
@@ -90,6 +90,7 @@ class Agents:
             "rollingUpdate": {"maxUnavailable": "10%"},
         }
     )
+    min_ready_seconds: int = 40
     pod_annotations: Mapping[str, object] = field(default_factory=dict)
     env: tuple[object, ...] = ()
     metrics_port: int = 0
@@ -143,7 +144,7 @@ def daemon_set(agents: Agents, namespace: str) -> Document:
     spec: Document = {
         "selector": {"matchLabels": _SELECTED},
         "updateStrategy": dict(agents.update_strategy),
-        "minReadySeconds": _READY_SECONDS,
+        "minReadySeconds": agents.min_ready_seconds,
         "template": {
             "metadata": {"labels": _SELECTED, "annotations": dict(agents.pod_annotations)},
             "spec": _pod(agents),

@@ -31,7 +31,6 @@ from xdpredirect.errors import ApiError
 
 GROUP = "xdpredirect.io"
 LOOK_SECONDS = 1.0
-AGENTS_SECONDS = 45.0
 _UNPROCESSABLE = 422
 
 
@@ -45,14 +44,15 @@ class Check:
     found: str = ""
 
 
-def verify(api: Api, namespace: str) -> Iterator[Check]:
-    """All checks, one after another; a request that fails is a problem of its check."""
+def verify(api: Api, namespace: str, seconds: float) -> Iterator[Check]:
+    """All checks, one after another; a request that fails is a problem of its check. So many
+    `seconds` agents get to be ready."""
     for path in sorted(data_dir("crds").glob("*.yaml")):
         yield _asked(path.stem, partial(_kind, api, path))
     yield _asked("operator", lambda: _operator(api, namespace))
     yield _asked("a right object", lambda: judge_right(_answer(api, sample(priority=500))))
     yield _asked("a wrong object", lambda: judge_wrong(_answer(api, sample(priority=1001))))
-    yield _asked("agents", lambda: _agents(api, namespace))
+    yield _asked("agents", lambda: _agents(api, namespace, seconds))
 
 
 def _asked(name: str, ask: Callable[[], Check]) -> Check:
@@ -79,9 +79,9 @@ def _operator(api: Api, namespace: str) -> Check:
     return judge_lease(first, now)
 
 
-def _agents(api: Api, namespace: str) -> Check:
+def _agents(api: Api, namespace: str, seconds: float) -> Check:
     """An agent that has just started is ready when kubelet looks the next time."""
-    agents, until = DAEMONSETS.within(namespace), time.monotonic() + AGENTS_SECONDS
+    agents, until = DAEMONSETS.within(namespace), time.monotonic() + seconds
     while (found := judge_agents(api.get(agents, AGENTS))).problem and time.monotonic() < until:
         time.sleep(LOOK_SECONDS)
     return found

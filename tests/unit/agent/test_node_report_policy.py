@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from xdpredirect.agent import report_policy as policy
 from xdpredirect.agent.report_policy import Ledger
+from xdpredirect.settings import Settings
 
 
 def status(
@@ -60,6 +61,13 @@ def test_a_state_that_went_back_in_time_is_not_written() -> None:
 def test_counters_wait_for_their_turn() -> None:
     ledger = Ledger(held=status(packets=1), counted_at=100, jitter=0.5)
     assert due(ledger, status(packets=2), 105)[0] == 100 + policy.COUNTERS_SECONDS * 1.1
+
+
+def test_counters_may_come_more_often() -> None:
+    ledger = Ledger(held=status(packets=1), counted_at=100, jitter=0.5)
+    ledger = policy.noticed(ledger, status(packets=2), 105)
+    assert policy.due(ledger, status(packets=2), 2.0) == 100 + 2.0 * 1.1
+    assert Settings().report_seconds == policy.COUNTERS_SECONDS
 
 
 def test_a_rate_in_words_is_a_counter() -> None:

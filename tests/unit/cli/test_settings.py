@@ -37,6 +37,7 @@ def test_every_setting_is_an_option_and_a_variable() -> None:
         "XDPREDIRECT_SILENCE_SECONDS",
         "XDPREDIRECT_AGENTS",
         "XDPREDIRECT_RESYNC_SECONDS",
+        "XDPREDIRECT_REPORT_SECONDS",
         "XDPREDIRECT_METRICS",
         "XDPREDIRECT_SOCKETS_DIR",
         "XDPREDIRECT_PLUGINS_DIR",

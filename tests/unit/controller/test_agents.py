@@ -157,6 +157,7 @@ def test_every_field_of_the_file_reaches_the_pods() -> None:
         "tolerations": [{"key": "k", "operator": "Exists"}],
         "priorityClassName": "p",
         "updateStrategy": {"type": "OnDelete"},
+        "minReadySeconds": 300,
         "podAnnotations": {"a": "b"},
         "env": [{"name": "XDPREDIRECT_RESYNC_SECONDS", "value": "60"}],
     }
@@ -170,6 +171,7 @@ def test_every_field_of_the_file_reaches_the_pods() -> None:
     assert pod["tolerations"] == given["tolerations"]
     assert pod["priorityClassName"] == "p"
     assert made["spec"]["updateStrategy"] == {"type": "OnDelete"}
+    assert made["spec"]["minReadySeconds"] == 300
     assert made["spec"]["template"]["metadata"]["annotations"] == {"a": "b"}
 
 
@@ -240,6 +242,7 @@ def test_only_agents_with_claims_have_the_directories_of_kubelet_and_runtime() -
         ({"image": "i", "resources": "many"}, "resources: must be a mapping"),
         ({"image": "i", "metricsPort": "9464"}, "metricsPort: must be a number"),
         ({"image": "i", "metricsPort": 65536}, "metricsPort: is no port"),
+        ({"image": "i", "minReadySeconds": "40"}, "minReadySeconds: must be a number"),
         ({"image": "i", "sockets": "yes"}, "sockets: must be true or false"),
         ({"image": "i", "claims": True}, "claims: are of sockets"),
         ({"image": "i", "claims": True, "sockets": False}, "claims: are of sockets"),
