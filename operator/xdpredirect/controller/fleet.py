@@ -90,10 +90,10 @@ class Fleet:
     def holding(self, redirect: Redirect) -> Iterator[str]:
         """Nodes that may still run a redirect that is to go: those that are told or report so, and
         those that have not said what they did with a spec that may have held it."""
-        name = redirect.name
-        for node in sorted(self._selected.get(name, set()) | self._mentions.get(name, set())):
+        known = (of.get(redirect.name, set()) for of in (self._selected, self._mentions))
+        for node in sorted(self.answers.estranged.union(*known) & self.nodes.keys()):
             there = self.objects.get(node)
-            if node not in self.nodes or node in self.answers.spec.silent:
+            if node in self.answers.spec.silent:
                 continue
             if there.may_run(redirect) if there else node in self.answers.unfinished:
                 yield node
@@ -221,8 +221,9 @@ class Fleet:
         """Count again what the node contributes, and look again at what it may hold up."""
         for name in self._selecting.get(node, ()):
             self._count(self.redirects[name], node)
+        lost = node in self.answers.estranged
         for name in self._leaving:
-            if node in self._mentions.get(name, ()) or node in self._selected.get(name, ()):
+            if lost or node in self._mentions.get(name, ()) or node in self._selected.get(name, ()):
                 self._due_redirects.add(name)
 
     def _count(self, redirect: Redirect, node: str) -> None:

@@ -49,7 +49,10 @@ def test_caches_are_empty_when_the_cluster_is(story: list[tuple[object, ...]]) -
     for name in NODE_NAMES:
         cluster.delete(NODES, name)
     operator.settle()
-    operator.fleet.answers.unfinished.clear()
+    answers = operator.fleet.answers
+    assert answers.estranged == answers.unfinished.keys()
+    answers.unfinished.clear()
+    answers.estranged.clear()
     operator.fleet.take_due()
     assert kept(operator.fleet) == {}
 
