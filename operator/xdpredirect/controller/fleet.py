@@ -4,11 +4,13 @@ Kept up to date by `observe`, read by `plan`. One thread owns it. It does no I/O
 clock; each change marks the keys that have to be planned again, and only those.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 
 from xdpredirect.controller.agents_seen import AgentsSeen
 from xdpredirect.controller.due import Due
 from xdpredirect.controller.observed import Document, Node, NodeObject, Redirect, older
+from xdpredirect.controller.plain import child, text
 from xdpredirect.controller.pods import PodBook
 from xdpredirect.controller.read_node import read_node, read_node_object
 from xdpredirect.controller.read_redirect import read_redirect
@@ -163,10 +165,9 @@ class Fleet:
 
     def put_object(self, document: Document) -> None:
         """A node object as the API server sent it; an older one than is known does nothing."""
-        metadata = document.get("metadata")
-        name = metadata.get("name") if isinstance(metadata, Mapping) else ""
-        old = self.objects.get(str(name))
+        old = self.objects.get(text(child(document, "metadata"), "name"))
         new = read_node_object(document, old)
+        new = replace(new, earlier=new.earlier & self.redirects.keys()) if new.earlier else new
         if old is not None and older(new, old):
             return
         self.objects[new.name] = new
