@@ -11,8 +11,9 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -28,13 +29,15 @@ HOP = frozenset({"connection", "transfer-encoding", "content-length", "host"})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it came. `client` is its User-Agent: kopf has another one than we."""
+    """A request as it came, `at` in monotonic seconds. `client` is its User-Agent: kopf has another
+    one than we."""
 
     method: str
     path: str
     query: str
     client: str
     body: bytes
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def watches(self) -> bool:
@@ -69,6 +72,10 @@ class Exchange:
                 self._go_on(response)
             else:
                 self._begin(response.status, dict(response.getheaders()), response.read())
+                if response.status == http.HTTPStatus.TOO_MANY_REQUESTS:
+                    # Now that its client has been told.
+                    seconds = float(response.headers["Retry-After"])
+                    self._front.refused.append((self.asked, seconds))
 
     def swallow(self) -> None:
         """The API server does what is asked, and the answer never arrives."""

@@ -38,7 +38,7 @@ class Rule:
 class Front(ThreadingHTTPServer):
     """`server` is its URL, `authority` the certificate that its clients have to trust. `asked` are
     all requests so far, in their order, `answered` those that the API server answered, with its
-    status."""
+    status, `refused` those to which it said 429, with the seconds that it asked for."""
 
     daemon_threads = False
     allow_reuse_address = False
@@ -57,6 +57,7 @@ class Front(ThreadingHTTPServer):
         self.server = f"https://{address}:{self.server_address[1]}"
         self.asked: list[Asked] = []
         self.answered: list[tuple[Asked, int]] = []
+        self.refused: list[tuple[Asked, float]] = []
         self._rules: list[Rule] = []
         self._open: set[socket.socket] = set()
         self._streams: set[Exchange] = set()

@@ -1,5 +1,5 @@
-"""Clocks that are wrong by three quarters of an hour, each in its own way: of both replicas, and of
-the agents. Nothing that decides anything compares the clocks of two machines.
+"""Clocks that are wrong by an hour, each in its own way: of both replicas, and of the agents.
+Nothing that decides anything compares the clocks of two machines.
 
 The clock of the API server is right: only what is relative to it can matter to us.
 """
@@ -16,11 +16,13 @@ from tests.cluster.fleet import PLURAL, Fleet, redirect
 from tests.cluster.nodes import Nodes
 from tests.cluster.operator_process import Operator
 from tests.cluster.operator_scene import LEASE, NEVER, Scene
+from tests.cluster.replies import versions
 from tests.cluster.test_operator import ZONE
+from tests.cluster.test_operator_life import passes
 from tests.kernel.lab import Lab
 from tests.kernel.switch import udp
 
-AHEAD, BEHIND = "+45m", "-45m"
+AHEAD, BEHIND = "+60m", "-60m"
 RENEWALS = 3
 
 
@@ -42,10 +44,7 @@ def impatient(installed: Cluster) -> Iterator[Scene]:
 @pytest.mark.parametrize("offset", [AHEAD, BEHIND])
 def test_the_bound_of_a_silent_node_is_counted_by_one_clock(impatient: Scene, offset: str) -> None:
     scene = impatient
-    operator = Operator(scene.cluster, scene._lab, "operator-0", *scene._options)
-    operator.process = skewed(operator.process, offset)
-    scene.replicas.append(operator)
-    operator.process.start()
+    start(scene, offset)
     scene.nodes.add("op-a", "op-b", **{ZONE: "1"})
     scene.apply("edge", {ZONE: "1"})
     scene.until_told("op-a", "edge")
@@ -60,6 +59,66 @@ def test_the_bound_of_a_silent_node_is_counted_by_one_clock(impatient: Scene, of
     scene.until_told("op-a")
     scene.nodes.reply("op-a")
     scene.until(lambda: not scene.exists("edge"), "edge is gone")
+
+
+def start(scene: Scene, offset: str) -> Operator:
+    """One more replica, with a clock like this."""
+    name = f"operator-{len(scene.replicas)}"
+    operator = Operator(scene.cluster, scene._lab, name, *scene._options)
+    operator.process = skewed(operator.process, offset)
+    scene.replicas.append(operator)
+    operator.process.start()
+    return operator
+
+
+def test_what_one_clock_said_another_does_not_say_again(installed: Cluster) -> None:
+    """The time of a condition is that of its last transition, by the clock of who saw it: a leader
+    with another clock writes nothing, and gives its own time only to what it changes."""
+    scene = Scene(installed)
+    try:
+        first = start(scene, AHEAD)
+        scene.nodes.add("op-a", **{ZONE: "1"})
+        scene.apply("edge", {ZONE: "1"})
+        scene.until_told("op-a", "edge")
+        scene.nodes.reply()
+        scene.wait("edge")
+        said, before = transitions(scene), versions(scene.wire)
+        assert {hours(at) for at in said.values()} == {1}
+
+        assert first.process.stop() == 0
+        start(scene, BEHIND)
+        scene.until(lambda: passes(scene, 1), "the second leads and is done")
+        assert versions(scene.wire) == before
+
+        scene.apply("edge", {ZONE: "1"}, priority=7)
+        scene.until(lambda: scene.nodes.told("op-a") == [("edge", 2)], "the change is told")
+        scene.until_condition("edge", "Ready", "Unknown", "Progressing")
+        scene.nodes.reply()
+        scene.wait("edge")
+        assert {kind: hours(at) for kind, at in transitions(scene).items()} == {
+            "Ready": -1,
+            "Reconciling": -1,
+            "Stalled": 1,
+            "Degraded": 1,
+        }
+        assert transitions(scene)["Stalled"] == said["Stalled"]
+    finally:
+        scene.close()
+
+
+def transitions(scene: Scene) -> dict[str, str]:
+    """When the conditions of edge changed last, as they say."""
+    listed = scene.get("edge")["status"]["conditions"]
+    return {item["type"]: item["lastTransitionTime"] for item in listed}
+
+
+def hours(at: str) -> int:
+    """By how many a time is off, as seen within half an hour."""
+    return round((moment(at) - datetime.now(UTC)).total_seconds() / 3600)
+
+
+def moment(at: str) -> datetime:
+    return datetime.fromisoformat(at.replace("Z", "+00:00"))
 
 
 def test_replicas_and_agents_that_disagree_about_the_time(nodes: Nodes, lab: Lab) -> None:
@@ -92,7 +151,7 @@ def disagree(fleet: Fleet, other: Operator) -> None:
     fleet.until(lambda: holder(fleet).startswith("replica_"), "the other takes over", "edge")
     fleet.operator.process.start()
     renewed(fleet)
-    assert holder(fleet).startswith("replica_"), "its lease of 45 minutes ago is still good"
+    assert holder(fleet).startswith("replica_"), "its lease of an hour ago is still good"
     assert "node-b" in waits_for(fleet)
     b.node.agent.freeze(False)
     fleet.until(lambda: "edge" not in fleet.wire.names(PLURAL), "node-b lets go", "edge")
@@ -138,5 +197,4 @@ def renewed(fleet: Fleet) -> None:
 
 def ahead(found: Mapping[str, Any]) -> bool:
     """Whether a lease was renewed in the future."""
-    at = datetime.fromisoformat(found["spec"]["renewTime"].replace("Z", "+00:00"))
-    return (at - datetime.now(UTC)).total_seconds() > 60
+    return hours(found["spec"]["renewTime"]) > 0

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
-from tests.cluster.arena import Arena
-from tests.cluster.exchange import Exchange
+from tests.cluster.arena import EDGE_FRAME, Arena
+from tests.cluster.exchange import Asked, Exchange
 from tests.cluster.faults import (
     AGENT,
     KOPF,
@@ -25,6 +26,8 @@ from tests.cluster.faults import (
 from tests.cluster.front import Concerns, Fault, Rule
 from tests.cluster.installed import OPERATOR as OPERATOR_ACCOUNT
 from tests.cluster.installed import SYSTEM, agent_pod
+from tests.cluster.operator_scene import LEASE
+from tests.cluster.seats import NoSeats
 
 TIMES = 2
 EXPIRED, BROKEN = (
@@ -126,6 +129,79 @@ def test_errors_in_the_stream(arena: Arena, event: dict[str, object]) -> None:
         spend(arena, name, rule)
     arena.delete()
     arena.until_gone()
+
+
+def test_a_priority_level_without_seats(arena: Arena) -> None:
+    """The API server itself says 429 to everything but the lease. Each of us asks again, never
+    sooner than it was told to."""
+    operator, agent = arena.operator.pid, arena.b.node.agent
+    begun = len(arena.front.refused)
+    agent.freeze(True)
+    arena.edge("p1")
+    arena.until(lambda: "edge" in arena.told(arena.b), "node-b is told")
+    with NoSeats(arena.cluster, "", "apps", "xdpredirect.io"):
+        agent.freeze(False)
+        arena.until(arena.b.attached, "the watch that is open told the agent")
+        refused_often(arena, begun, "reports")
+        arena.edge()
+        refused_often(arena, begun, "node objects")
+        arena.front.cut()
+        refused_often(arena, begun, *READERS)
+        arena.b.deliver([EDGE_FRAME] * 3, p1=3)
+    arena.until_ready(2)
+    arena.delete()
+    arena.until_gone()
+    assert arena.operator.pid == operator
+    assert too_soon(arena, begun) == []
+
+
+def test_no_seat_for_the_lease(arena: Arena) -> None:
+    """The operator ends, as it has to, and so do those after it until there is a seat again."""
+    arena.edge("p1")
+    arena.until_ready(1, "p1")
+    first = arena.operator.pid
+    with arena.kubelet(arena.operator):
+        with NoSeats(arena.cluster, "", "apps", "coordination.k8s.io"):
+            arena.until(lambda: arena.operator.pid not in (first, None), "another one is started")
+            begun = len(arena.front.refused)
+            arena.edge()
+            arena.until(lambda: len(refused_of(arena, of_lease, begun)) >= TIMES, "it asks again")
+            arena.b.deliver([EDGE_FRAME] * 3, p1=3)
+        # Nobody holds it; the next one need not wait until it runs out.
+        arena.fleet.wire.request("DELETE", LEASE)
+        arena.until_ready(2)
+    arena.delete()
+    arena.until_gone()
+
+
+def of_lease(asked: Asked) -> bool:
+    return asked.path == LEASE
+
+
+def refused_often(arena: Arena, since: int, *names: str) -> None:
+    """Waits until the API server itself has refused each of these parts."""
+    for name in names:
+        of = {**READERS, **WRITERS}[name]
+        arena.until(lambda: len(refused_of(arena, of, since)) >= TIMES, f"{name}: refused so often")  # noqa: B023
+
+
+def refused_of(arena: Arena, of: Concerns, since: int) -> list[Asked]:
+    return [asked for asked, _ in arena.front.refused[since:] if of(asked)]
+
+
+def too_soon(arena: Arena, since: int) -> list[tuple[Asked, float]]:
+    """What was refused and asked for again by the same client before the time that it was told."""
+
+    def what(asked: Asked) -> tuple[object, ...]:
+        selected = parse_qs(asked.query).get("fieldSelector", ())
+        return asked.client, asked.method, asked.path, *selected
+
+    return [
+        (again, seconds)
+        for refused, seconds in arena.front.refused[since:]
+        for again in arena.front.asked
+        if what(again) == what(refused) and 0 < again.at - refused.at < seconds
+    ]
 
 
 def answered(arena: Arena, since: int, client: str, status: HTTPStatus) -> bool:

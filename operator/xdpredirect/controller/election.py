@@ -70,6 +70,8 @@ class Election(threading.Thread):
                 pause = RENEW if self.won.is_set() else RETRY
             except ApiError as error:
                 log.warning("lease %s: %s", self._name, error)
+                # As the server asked, but a holder has no more time than that.
+                pause = max(RETRY, min(error.retry_after, GIVE_UP))
             if self.won.is_set() and not self.leads():
                 log.error("lease %s is lost; another operator acts from now on", self._name)
                 self.lost.set()

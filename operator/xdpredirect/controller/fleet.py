@@ -4,11 +4,13 @@ Kept up to date by `observe`, read by `plan`. One thread owns it. It does no I/O
 clock; each change marks the keys that have to be planned again, and only those.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 
 from xdpredirect.controller.agents_seen import AgentsSeen
 from xdpredirect.controller.due import Due
 from xdpredirect.controller.observed import Document, Node, NodeObject, Redirect, older
+from xdpredirect.controller.plain import child, text
 from xdpredirect.controller.pods import PodBook
 from xdpredirect.controller.read_node import read_node, read_node_object
 from xdpredirect.controller.read_redirect import read_redirect
@@ -90,10 +92,10 @@ class Fleet:
     def holding(self, redirect: Redirect) -> Iterator[str]:
         """Nodes that may still run a redirect that is to go: those that are told or report so, and
         those that have not said what they did with a spec that may have held it."""
-        name = redirect.name
-        for node in sorted(self._selected.get(name, set()) | self._mentions.get(name, set())):
+        known = (of.get(redirect.name, set()) for of in (self._selected, self._mentions))
+        for node in sorted(self.answers.estranged.union(*known) & self.nodes.keys()):
             there = self.objects.get(node)
-            if node not in self.nodes or node in self.answers.spec.silent:
+            if node in self.answers.spec.silent:
                 continue
             if there.may_run(redirect) if there else node in self.answers.unfinished:
                 yield node
@@ -163,10 +165,9 @@ class Fleet:
 
     def put_object(self, document: Document) -> None:
         """A node object as the API server sent it; an older one than is known does nothing."""
-        metadata = document.get("metadata")
-        name = metadata.get("name") if isinstance(metadata, Mapping) else ""
-        old = self.objects.get(str(name))
+        old = self.objects.get(text(child(document, "metadata"), "name"))
         new = read_node_object(document, old)
+        new = replace(new, earlier=new.earlier & self.redirects.keys()) if new.earlier else new
         if old is not None and older(new, old):
             return
         self.objects[new.name] = new
@@ -221,8 +222,9 @@ class Fleet:
         """Count again what the node contributes, and look again at what it may hold up."""
         for name in self._selecting.get(node, ()):
             self._count(self.redirects[name], node)
+        lost = node in self.answers.estranged
         for name in self._leaving:
-            if node in self._mentions.get(name, ()) or node in self._selected.get(name, ()):
+            if lost or node in self._mentions.get(name, ()) or node in self._selected.get(name, ()):
                 self._due_redirects.add(name)
 
     def _count(self, redirect: Redirect, node: str) -> None:

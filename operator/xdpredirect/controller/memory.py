@@ -36,9 +36,13 @@ class Memory:
         """To be called before each plan."""
         if not self._recalled:
             self._recalled = True
-            lost = frozenset(unpack(self._page.memory)) - fleet.objects.keys()
+            named = frozenset(unpack(self._page.memory))
+            lost = named - fleet.objects.keys()
             for name in sorted(lost):
                 fleet.answers.remember(name)
+            # Whose agent has never said anything: there may have been another object before.
+            mute = (n for n in named - lost if not fleet.objects[n].observed_revision)
+            fleet.answers.estranged.update(mute)
             fleet.mark(Due(frozenset(), lost))
         answers = fleet.answers
         if answers.changes != self._count:

@@ -140,7 +140,7 @@ class NodeObjectSink:
             except ApiError as error:
                 log.warning("cannot look whether node object %s is gone: %s", name, error)
                 again = partial(self._ask, names=[*names[done + 1 :], name])
-                self._inbox.later(again, ASK_AGAIN)
+                self._inbox.later(again, max(ASK_AGAIN, error.retry_after))
                 return
             if found is None:
                 fleet.drop_object(name)

@@ -136,7 +136,8 @@ class Refusal:
 class NodeObject:
     """One XdpRedirectNode. `owner` is the uid of the Node that it belongs to. `reported` is another
     text after each change of the status. `refusal` is about the spec as it is now. `since` has, by
-    uid, the revision from which on the spec carries each entry as it is, as far as is known.
+    uid, the revision from which on the spec carries each entry as it is, as far as is known;
+    `earlier` has the names that revisions carried since the agent last answered, likewise.
     `pods` are by name of the entry.
     """
 
@@ -148,6 +149,7 @@ class NodeObject:
     revision: int = 0
     entries: tuple[Entry, ...] = ()
     since: Mapping[str, int] = field(default_factory=dict)
+    earlier: frozenset[str] = frozenset()
     features: tuple[str, ...] = ()
     address_sets: tuple[str, ...] = ()
     pods: Mapping[str, NodePods] = field(default_factory=dict)
@@ -163,8 +165,8 @@ class NodeObject:
 
     @property
     def mentions(self) -> frozenset[str]:
-        """Names of what the node is told about or reports."""
-        return frozenset((*(entry.name for entry in self.entries), *self.reports))
+        """Names of what the node is told about or reports, or was told and has not answered."""
+        return self.earlier.union((entry.name for entry in self.entries), self.reports)
 
     def may_run(self, redirect: Redirect) -> bool:
         """Whether the node is told or reports so, or has not said what it did with a spec that may

@@ -67,8 +67,11 @@ class Pending:
         self._resting[redirect] = until
 
     def wait(self, kind: str, name: str, until: float) -> None:
-        """Plan this key again at `until`; something more urgent may come before."""
-        self._waiting[(kind, name)] = min(until, self._waiting.get((kind, name), until))
+        """Plan this key again at `until`; something more urgent may come before. One that failed
+        waits its time whatever comes."""
+        key = (kind, name)
+        until = max(until, self._until.get(key, until))
+        self._waiting[key] = min(until, self._waiting.get(key, until))
 
     def next_at(self) -> float | None:
         """When the next key's time comes."""

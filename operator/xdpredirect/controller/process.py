@@ -50,7 +50,7 @@ from xdpredirect.controller.observe import (
 from xdpredirect.controller.pod_watch import PodWatch
 from xdpredirect.controller.probes import Probes
 from xdpredirect.controller.read_node import node_essence
-from xdpredirect.errors import InvalidInput
+from xdpredirect.errors import ApiError, InvalidInput
 from xdpredirect.metrics.server import listening
 from xdpredirect.settings import Settings, this_pod
 
@@ -191,15 +191,17 @@ class Leader:
     def _watch_redirects(self, feed: RedirectFeed, over: threading.Event) -> None:
         """Runs kopf again and again; what ends it is logged, and a list finds what it missed."""
         while not over.is_set():
+            asked = 0.0
             try:
                 # Of a kind that is not there when it starts kopf never hears, even when it comes.
                 self.api.list(REDIRECTS)
                 asyncio.run(handlers.watch(lambda: self.api.access, feed.heard, over))
             except Exception as error:
                 log.error("the watch of xdpredirects ended, it starts again: %s", error)
+                asked = error.retry_after if isinstance(error, ApiError) else 0.0
             if not over.is_set():
                 feed.again()
-                over.wait(random.uniform(*AGAIN_SECONDS))
+                over.wait(asked + random.uniform(*AGAIN_SECONDS))
 
 
 def _read(path: Path) -> Agents:

@@ -66,6 +66,7 @@ def read_node_object(document: Value, before: NodeObject | None = None) -> NodeO
     entries = before.entries if known and before is not None else _entries(spec)
     revision = number(spec, "revision")
     reports = {text(item, "name"): _report(item) for item in children(status, "redirects")}
+    observed = number(status, "observedRevision")
     return NodeObject(
         name=text(metadata, "name"),
         uid=uid,
@@ -75,11 +76,12 @@ def read_node_object(document: Value, before: NodeObject | None = None) -> NodeO
         revision=revision,
         entries=entries,
         since=before.since if known and before is not None else _since(entries, revision, before),
+        earlier=_earlier(before) if observed < revision else frozenset(),
         features=texts(spec, "requiredFeatures"),
         address_sets=texts(spec, "addressSets"),
         pods=before.pods if known and before is not None else _pods(spec),
         reported=_reported(metadata),
-        observed_revision=number(status, "observedRevision"),
+        observed_revision=observed,
         reports=reports,
         refusal=_refusal(status, generation, reports),
     )
@@ -127,6 +129,13 @@ def _since(entries: tuple[Entry, ...], revision: int, before: NodeObject | None)
         entry.uid: before.since.get(entry.uid, revision) if entry in stayed else revision
         for entry in entries
     }
+
+
+def _earlier(before: NodeObject | None) -> frozenset[str]:
+    """What the agent may have read before a spec that it has not answered."""
+    if before is None:
+        return frozenset()
+    return before.earlier.union(entry.name for entry in before.entries)
 
 
 def _reported(metadata: Value) -> str:

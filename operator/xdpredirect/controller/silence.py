@@ -62,11 +62,13 @@ class Answers:
     is. `detaching`: they have, and still report what it no longer has. `holding` are nodes that
     have not let go of everything, `unfinished` those whose object vanished before they had, the
     oldest first: should they come back, they have to be told to. `changes` counts changes of these.
+    `estranged` are those that have not answered since: nobody knows by name what they run.
     """
 
     def __init__(self, bound: float) -> None:
         self.spec, self.detaching = Silence(bound), Silence(bound)
         self.unfinished: dict[str, None] = {}
+        self.estranged: set[str] = set()
         self.holding: set[str] = set()
         self.changes = 0
 
@@ -81,6 +83,9 @@ class Answers:
             self.changes += 1
             self.unfinished.pop(new.name, None)
             (self.holding.discard if new.let_go else self.holding.add)(new.name)
+        if old is not None and old.answered:
+            # With the answer itself it is still to be looked at for what it may hold.
+            self.estranged.discard(new.name)
         detaching = new.answered and bool(new.leftovers)
         self.spec.heard(new.name, owes=not new.answered, spoke=spoke)
         self.detaching.heard(new.name, owes=detaching, spoke=spoke)
@@ -89,7 +94,9 @@ class Answers:
         """There is no node object any more."""
         self.spec.forget(old.name)
         self.detaching.forget(old.name)
-        if not old.let_go:
+        if old.let_go:
+            self.estranged.discard(old.name)
+        else:
             self.holding.discard(old.name)
             self.remember(old.name)
 
@@ -97,8 +104,11 @@ class Answers:
         """A node without an object may run something."""
         self.changes += 1
         self.unfinished[name] = None
+        self.estranged.add(name)
         if len(self.unfinished) > REMEMBERED:
-            del self.unfinished[next(iter(self.unfinished))]
+            oldest = next(iter(self.unfinished))
+            del self.unfinished[oldest]
+            self.estranged.discard(oldest)
 
     def next_at(self) -> float | None:
         """When to let time pass, at the latest; None while nobody owes anything."""

@@ -107,6 +107,41 @@ def test_a_node_that_is_told_holds_a_deletion_whatever_it_says(
     assert not [action for action in operator.plan() if isinstance(action, RemoveFinalizer)]
 
 
+def test_a_node_that_left_before_it_said_anything_holds_a_deletion(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    """It was told, and may run it: its next spec is without it, and nobody has read that yet."""
+    cluster.write_redirect("edge", spec(zone="1"))
+    operator.settle()
+    cluster.write_node("a", {})
+    operator.settle()
+    cluster.write_node("a", {"zone": "2"})
+    cluster.write_redirect("other", spec(zone="2"))
+    operator.settle()
+    assert told(cluster, "a") == ["other"]
+    cluster.delete(REDIRECTS, "edge")
+    operator.settle()
+    assert redirect(cluster)["status"]["conditions"][0]["message"].endswith("to detach: a")
+    run_agents(cluster)
+    operator.settle()
+    assert "edge" not in cluster.store[REDIRECTS.plural]
+
+
+def test_a_node_that_was_never_told_holds_no_deletion(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.write_redirect("other", spec(zone="2"))
+    cluster.write_redirect("edge", spec(zone="1"))
+    operator.settle()
+    run_agents(cluster, "a")
+    cluster.write_redirect("other", spec(zone="2", priority=7))
+    cluster.delete(REDIRECTS, "edge")
+    operator.settle()
+    run_agents(cluster, "a")
+    operator.settle()
+    assert "edge" not in cluster.store[REDIRECTS.plural]
+
+
 def test_finalizers_of_others_are_theirs(cluster: ModelCluster, operator: Operator) -> None:
     cluster.write_redirect("edge", spec(zone="9"))
     operator.settle()

@@ -49,7 +49,10 @@ def test_caches_are_empty_when_the_cluster_is(story: list[tuple[object, ...]]) -
     for name in NODE_NAMES:
         cluster.delete(NODES, name)
     operator.settle()
-    operator.fleet.answers.unfinished.clear()
+    answers = operator.fleet.answers
+    assert answers.estranged == answers.unfinished.keys()
+    answers.unfinished.clear()
+    answers.estranged.clear()
     operator.fleet.take_due()
     assert kept(operator.fleet) == {}
 
@@ -100,3 +103,18 @@ def waiting(running: Running) -> dict[Any, Any]:
 
 def test_a_fleet_that_was_never_told_anything_keeps_nothing() -> None:
     assert kept(Fleet(SILENCE)) == {}
+
+
+def test_a_dead_agent_piles_up_no_names_of_what_it_never_answered() -> None:
+    cluster = ModelCluster()
+    cluster.write_node("a", {"zone": "1"})
+    operator = Operator(cluster)
+    for turn in range(9):
+        cluster.write_redirect(f"n{turn}", {"nodeSelector": {"matchLabels": {"zone": "1"}}})
+        operator.settle()
+        cluster.delete(REDIRECTS, f"n{turn}")
+        operator.settle()
+        cluster.now += SILENCE
+        operator.settle()
+    assert cluster.store[REDIRECTS.plural] == {}
+    assert operator.fleet.objects["a"].earlier <= {"n8"}

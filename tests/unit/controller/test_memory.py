@@ -73,6 +73,26 @@ def test_a_deletion_waits_for_such_a_node(cluster: ModelCluster) -> None:
     assert "edge" not in cluster.store[REDIRECTS.plural]
 
 
+@pytest.mark.parametrize("operators", [1, 2])
+def test_it_waits_also_when_the_node_is_back_without_its_labels(
+    cluster: ModelCluster, operators: int
+) -> None:
+    """However many operators came and went since: its agent has not answered to any of them."""
+    lease = Lease()
+    with_edge(cluster, lease)
+    cluster.delete(REDIRECTS, "edge")
+    cluster.delete(NODES, "a")
+    cluster.write_node("a", {})
+    for _ in range(operators):
+        second = successor(cluster, lease)
+        second.settle()
+    assert told(cluster, "a") == []
+    assert "edge" in cluster.store[REDIRECTS.plural]
+    run_agents(cluster)
+    second.settle()
+    assert "edge" not in cluster.store[REDIRECTS.plural]
+
+
 def test_a_restart_where_nothing_changed_writes_nothing(cluster: ModelCluster) -> None:
     lease = Lease()
     with_edge(cluster, lease)

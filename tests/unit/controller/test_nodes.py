@@ -161,3 +161,47 @@ def test_a_node_object_that_somebody_deletes_does_not_end_a_deletion(
     run_agents(cluster)
     operator.settle()
     assert "edge" not in cluster.store[REDIRECTS.plural]
+
+
+@pytest.mark.parametrize("end", ["answered", "silent", "gone"])
+def test_a_node_that_came_back_without_its_labels_holds_a_deletion(
+    cluster: ModelCluster, operator: Operator, end: str
+) -> None:
+    """Its new object names nothing, and nothing selects it: it may run whatever it ran."""
+    cluster.write_redirect("edge", spec(zone="1"))
+    operator.settle()
+    run_agents(cluster)
+    operator.settle()
+    cluster.delete(NODES, "a")
+    operator.settle()
+    cluster.write_node("a", {})
+    cluster.delete(REDIRECTS, "edge")
+    operator.settle()
+    assert told(cluster, "a") == []
+    assert "edge" in cluster.store[REDIRECTS.plural]
+    if end == "answered":
+        run_agents(cluster)
+    elif end == "silent":
+        cluster.now += SILENCE
+    else:
+        cluster.delete(NODES, "a")
+    operator.settle()
+    assert "edge" not in cluster.store[REDIRECTS.plural]
+
+
+def test_a_node_that_answered_after_it_came_back_holds_no_other_deletion(
+    cluster: ModelCluster, operator: Operator
+) -> None:
+    cluster.write_redirect("edge", spec(zone="1"))
+    operator.settle()
+    cluster.delete(NODES, "a")
+    operator.settle()
+    cluster.write_node("a", {"zone": "2"})
+    cluster.write_redirect("other", spec(zone="2"))
+    operator.settle()
+    run_agents(cluster)
+    operator.settle()
+    cluster.write_redirect("other", spec(zone="2", priority=7))
+    cluster.delete(REDIRECTS, "edge")
+    operator.settle()
+    assert "edge" not in cluster.store[REDIRECTS.plural]

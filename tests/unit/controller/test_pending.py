@@ -56,3 +56,14 @@ def test_counters_alone_wait_until_the_object_has_rested() -> None:
     assert pending.ready(told, 101.0) == told, "what is urgent does not wait"
     pending.ready(counted, 101.5)
     assert pending.ready(NOTHING, 102.0) == told
+
+
+def test_counters_do_not_bring_a_failed_write_forward() -> None:
+    pending = Pending(chance=lambda: 0.0)
+    pending.rest("edge", 102.0)
+    assert pending.failed("redirect", "edge", 100.0, 30.0) == 30.0
+    counted = Due(frozenset(), frozenset(), frozenset({"edge"}))
+    assert pending.ready(counted, 101.0) == NOTHING
+    assert pending.next_at() == 130.0
+    assert pending.ready(NOTHING, 102.0) == NOTHING
+    assert pending.ready(NOTHING, 130.0) == Due(frozenset({"edge"}), frozenset())

@@ -6,9 +6,12 @@ import urllib.request
 from functools import partial
 from typing import Any
 
+import pytest
+
 from xdpredirect.cluster.resource import LEASES, Resource
 from xdpredirect.controller import election, process
 from xdpredirect.controller.election import Election
+from xdpredirect.controller.lease import GIVE_UP, RETRY
 from xdpredirect.controller.probes import Check, Probes
 from xdpredirect.errors import ApiError
 from xdpredirect.metrics.server import Answer
@@ -17,15 +20,18 @@ PATIENCE_SECONDS = 20.0
 
 
 class Leases:
-    """One lease in memory; `away` refuses everything."""
+    """One lease in memory; `away` refuses everything, `refusal` is what it says to a look."""
 
     def __init__(self) -> None:
         self.stored: dict[str, Any] | None = None
         self.away = False
+        self.refusal: ApiError | None = None
         self._lock = threading.Lock()
 
     def get(self, resource: Resource, name: str) -> dict[str, Any] | None:
         assert resource.namespace == "system"
+        if self.refusal:
+            raise self.refusal
         if self.away:
             raise ApiError(0, "Unreachable", name)
         return self.stored
@@ -102,6 +108,23 @@ def test_a_leader_that_cannot_renew_stops_to_lead(monkeypatch: Any) -> None:
     leases.away = True
     assert only.lost.wait(PATIENCE_SECONDS)
     only.stop()
+
+
+@pytest.mark.parametrize(("asked", "waits"), [(0.0, RETRY), (7.0, 7.0), (60.0, GIVE_UP)])
+def test_a_refused_look_is_tried_again_when_the_server_says(
+    monkeypatch: Any, asked: float, waits: float
+) -> None:
+    leases = Leases()
+    leases.refusal = ApiError(429, "TooManyRequests", "please try again later", asked)
+    only, pauses = candidate(leases, "only"), list[float]()
+
+    def wait(seconds: float) -> None:
+        pauses.append(seconds)
+        only._stopped.set()
+
+    monkeypatch.setattr(only._stopped, "wait", wait)
+    only.run()
+    assert pauses == [waits]
 
 
 def answer(port: int, path: str) -> tuple[int, str]:

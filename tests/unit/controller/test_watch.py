@@ -74,6 +74,25 @@ class Server:
             handler.say(200, {"items": [], "metadata": {"resourceVersion": "10"}}, **JSON)
 
 
+class Full(Server):
+    """Has no room for anybody, and says so for seven seconds."""
+
+    def __call__(self, handler: Handler) -> None:
+        refusal(429, "TooManyRequests", Retry_After="7", **JSON)(handler)
+
+
+class Noted(threading.Event):
+    """Keeps what it was asked to wait, in seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        return super().wait(timeout)
+
+
 class Watching:
     """The thread that runs kopf, against one server."""
 
@@ -82,7 +101,7 @@ class Watching:
         self.feed = RedirectFeed(Inbox(), api)
         self.feed.heard = self._heard  # type: ignore[method-assign]
         self.feed.list_now = False
-        self.over = threading.Event()
+        self.over = Noted()
         leader: Any = process.Leader(None, api, None, "here")  # type: ignore[arg-type]
         self.thread = threading.Thread(target=leader._watch_redirects, args=(self.feed, self.over))
 
@@ -166,3 +185,9 @@ def test_a_kind_that_comes_later_is_watched(start: Callable[[Server], Watching])
     until(lambda: watching.feed.list_now, "it has looked")
     server.served = True
     until(lambda: ("ADDED", "12") in watching.heard, "it is watched")
+
+
+def test_it_starts_no_sooner_than_the_server_asks(start: Callable[[Server], Watching]) -> None:
+    watching = start(Full())
+    until(lambda: watching.over.waits, "it waits")
+    assert 7 <= (watching.over.waits[0] or 0) < 8
