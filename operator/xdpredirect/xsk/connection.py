@@ -1,19 +1,17 @@
 """One client of the broker: carries out what `protocol` says. Made and called by `server`."""
 
-import array
-import contextlib
 import os
 import socket
 import time
 
 from xdpredirect.xsk import protocol
 from xdpredirect.xsk.client_log import Shared
-from xdpredirect.xsk.closing import Closing, Owner
+from xdpredirect.xsk.closing import Owner
 from xdpredirect.xsk.grants import Peer, Refusal
+from xdpredirect.xsk.identity import has_ended
 from xdpredirect.xsk.lease import Busy, Lease
 from xdpredirect.xsk.leases import Leases
 from xdpredirect.xsk.messages import (
-    REQUEST_OCTETS,
     Bound,
     Bring,
     Refused,
@@ -23,16 +21,13 @@ from xdpredirect.xsk.messages import (
     Told,
     record,
 )
-from xdpredirect.xsk.protocol import Ask, HangUp, Log, Received, Send, Step, Talk
-
-_CLOEXEC = 0x40000000  # MSG_CMSG_CLOEXEC
-_QUIET = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
-_NO_DESCRIPTOR = -1
+from xdpredirect.xsk.protocol import Ask, HangUp, Log, Send, Step, Talk
+from xdpredirect.xsk.wire import hang_up, send, take_record
 
 
 class Connection:
     """Owns the socket and the pidfd; `over` once it is to be closed. What it is `waiting` for is to
-    be tried `again` at that time of the monotonic clock."""
+    be tried `again` at that time of the monotonic clock; until then nothing is read of it."""
 
     def __init__(
         self, connection: socket.socket, who: tuple[Peer, int], leases: Leases, shared: Shared
@@ -41,8 +36,10 @@ class Connection:
         self._closing, self._log = shared
         self.peer, self.pidfd = who
         self.over, self.again = False, 0.0
-        self.waiting: Take | None = None
+        self.waiting: Take | Return | Bring | None = None
         self._talk = Talk()
+        # What came with the record that is not answered yet.
+        self._given: list[int] = []
         self._held: dict[tuple[str, int], Lease] = {}
         self._heard = self._asked = time.monotonic()
 
@@ -59,7 +56,7 @@ class Connection:
     def read(self) -> None:
         """Take one record and answer it."""
         try:
-            received, descriptors = take_record(self.socket)
+            received, self._given = take_record(self.socket)
         except BlockingIOError:
             return
         except OSError:
@@ -71,16 +68,20 @@ class Connection:
                 # The end of the connection; an empty record looks the same.
                 self.over = True
                 return
-            given = descriptors[0] if descriptors else _NO_DESCRIPTOR
-            self._carry_out(protocol.receive(self._talk, received), given)
+            self._carry_out(protocol.receive(self._talk, received))
         finally:
-            for descriptor in descriptors:
-                self._closing.close(self.owner, descriptor)
+            if not self.waiting:
+                self._let_go()
 
     def try_again(self) -> None:
-        """To get the queue that was busy."""
-        if self.waiting:
-            self._take(self.waiting)
+        """To get what was busy, or not granted yet."""
+        if has_ended(self.pidfd):
+            # Whoever has the connection now is not the one who asked.
+            self.over = True
+        elif self.waiting:
+            self._answer(self.waiting)
+            if not self.waiting:
+                self._let_go()
 
     def expire(self) -> None:
         """It was silent for too long."""
@@ -102,10 +103,15 @@ class Connection:
     def drop(self) -> None:
         """Close the connection alone; its leases are the caller's."""
         self._held.clear()
+        self._let_go()
         hang_up(self.socket, self.owner, self._closing)
         os.close(self.pidfd)
 
-    def _carry_out(self, step: Step, descriptor: int = _NO_DESCRIPTOR) -> None:
+    def _let_go(self) -> None:
+        while self._given:
+            self._closing.close(self.owner, self._given.pop())
+
+    def _carry_out(self, step: Step) -> None:
         self._talk = step.talk
         for effect in step.effects:
             match effect:
@@ -117,51 +123,52 @@ class Connection:
                     self._log.info(self.owner, "%s%s says it is %s", who, where, name)
                 case HangUp():
                     self.over = True
-                case Ask(Take() as take):
-                    self._asked = time.monotonic()
-                    self._take(take)
-                case Ask((Return() | Bring()) as given):
-                    self._hold(given, descriptor)
                 case Ask(Release() as release):
                     self._release(release)
+                case Ask((Take() | Return() | Bring()) as question):
+                    self._asked = time.monotonic()
+                    self._answer(question)
 
-    def _take(self, take: Take) -> None:
-        handed = self._taken(take)
-        if isinstance(handed, Refusal):
-            now = time.monotonic()
-            pause = protocol.pause(handed.reason, bool(self.peer.pod), now - self._asked)
-            if pause is not None:
-                self.waiting, self.again = take, now + pause
-                return
-            self.waiting = None
-            self._refuse(take, handed)
-            return
+    def _answer(self, question: Take | Return | Bring) -> None:
+        lease = self._lease(question)
         self.waiting = None
-        self._held[handed.place] = handed
-        self._say("%s: handed to process %s", handed)
-        bound = _bound(take, handed)
-        step = protocol.settle(self._talk, take, bound)
-        self._talk = step.talk
-        self._send(record(bound), handed.socket.fileno(), handed.memfd)
-
-    def _taken(self, take: Take) -> Lease | Refusal:
-        try:
-            return self._leases.take(self.peer, take)
-        except Busy:
-            words = f"another socket has queue {take.queue} of {take.interface}"
-            return Refusal("QueueBusy", words)
-
-    def _hold(self, given: Return | Bring, descriptor: int) -> None:
-        again = isinstance(given, Return)
-        hold = self._leases.resume if again else self._leases.bring
-        lease = hold(self.peer, given.interface, given.queue, descriptor)
         if isinstance(lease, Refusal):
-            self._refuse(given, lease)
+            if not self._waits(question, lease):
+                self._refuse(question, lease)
             return
         self._held[lease.place] = lease
-        self._say("%s: brought back by process %s" if again else "%s: brought by process %s", lease)
-        told = _told("kept" if again else "brought", given)
-        self._carry_out(protocol.settle(self._talk, given, told))
+        match question:
+            case Take():
+                self._say("%s: handed to process %s", lease)
+                bound = _bound(question, lease)
+                self._talk = protocol.settle(self._talk, question, bound).talk
+                self._send(record(bound), lease.socket.fileno(), lease.memfd)
+            case Return():
+                self._say("%s: brought back by process %s", lease)
+                self._carry_out(protocol.settle(self._talk, question, _told("kept", question)))
+            case Bring():
+                self._say("%s: brought by process %s", lease)
+                self._carry_out(protocol.settle(self._talk, question, _told("brought", question)))
+
+    def _lease(self, question: Take | Return | Bring) -> Lease | Refusal:
+        place = question.interface, question.queue
+        match question:
+            case Return():
+                return self._leases.resume(self.peer, *place, self._given[0])
+            case Bring():
+                return self._leases.bring(self.peer, *place, self._given[0])
+        try:
+            return self._leases.take(self.peer, question)
+        except Busy:
+            return Refusal("QueueBusy", f"another socket has queue {place[1]} of {place[0]}")
+
+    def _waits(self, question: Take | Return | Bring, why: Refusal) -> bool:
+        """Whether it is not to be told so yet."""
+        now = time.monotonic()
+        pause = protocol.pause(question, why.reason, bool(self.peer.pod), now - self._asked)
+        if pause is not None:
+            self.waiting, self.again = question, now + pause
+        return self.waiting is not None
 
     def _release(self, release: Release) -> None:
         lease = self._held.pop((release.interface, release.queue))
@@ -185,45 +192,6 @@ class Connection:
         except OSError:
             # Gone, or it does not read what it asked for.
             self.over = True
-
-
-def send(connection: socket.socket, data: bytes, *descriptors: int) -> None:
-    """One record, now or never. Raises OSError."""
-    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
-    connection.sendmsg([data], [rights] if descriptors else [], _QUIET)
-
-
-def send_off(connection: socket.socket, owner: Owner, refused: Refused, closing: Closing) -> None:
-    """Refuse a connection and close it."""
-    with contextlib.suppress(OSError):
-        send(connection, record(refused))
-    hang_up(connection, owner, closing)
-
-
-def hang_up(connection: socket.socket, owner: Owner, closing: Closing) -> None:
-    """The client sees the end at once, whatever it has left in the socket."""
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
-    closing.close(owner, connection.detach())
-
-
-def take_record(connection: socket.socket) -> tuple[Received, list[int]]:
-    """A record, and its descriptors as a list for the caller to close.
-
-    One that breaks the rules stays in the socket: what is not taken of it the kernel would close,
-    here and now.
-    """
-    room = socket.CMSG_SPACE(array.array("i").itemsize)
-    flags = socket.MSG_DONTWAIT | socket.MSG_PEEK | _CLOEXEC
-    data, rights, seen, _ = connection.recvmsg(REQUEST_OCTETS, room, flags)
-    numbers = array.array("i")
-    for level, kind, value in rights:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            numbers.frombytes(value[: len(value) - len(value) % numbers.itemsize])
-    cut = bool(seen & (socket.MSG_TRUNC | socket.MSG_CTRUNC))
-    if not cut and len(numbers) <= 1:
-        connection.recv(REQUEST_OCTETS, socket.MSG_DONTWAIT)
-    return Received(data, len(numbers), cut), list(numbers)
 
 
 def _bound(take: Take, lease: Lease) -> Bound:

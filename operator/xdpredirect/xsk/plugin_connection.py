@@ -12,11 +12,11 @@ from dataclasses import replace
 from xdpredirect.xsk import device_plugin, sockets, whole
 from xdpredirect.xsk.client_log import Shared
 from xdpredirect.xsk.closing import Owner
-from xdpredirect.xsk.connection import hang_up, send, take_record
 from xdpredirect.xsk.device_plugin import Ask, BusyPoll, Connect, Step, Talk, WholeMap
 from xdpredirect.xsk.grants import Grant, Peer, Refusal, WholeMaps
 from xdpredirect.xsk.identity import has_ended
 from xdpredirect.xsk.protocol import IDLE_SECONDS, PATIENCE_SECONDS, HangUp, Log, Send
+from xdpredirect.xsk.wire import hang_up, send, take_record
 
 _NO_DESCRIPTOR = -1
 _ENDED = Refusal("Unidentified", "the process has ended")

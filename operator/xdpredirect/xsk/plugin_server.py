@@ -18,11 +18,11 @@ from pathlib import Path
 
 from xdpredirect.xsk.client_log import ClientLog, Shared
 from xdpredirect.xsk.closing import Closing, Owner
-from xdpredirect.xsk.connection import hang_up
 from xdpredirect.xsk.grants import Grant, WholeMaps
 from xdpredirect.xsk.identity import Unidentified, identify
 from xdpredirect.xsk.listener import listen
 from xdpredirect.xsk.plugin_connection import PluginConnection
+from xdpredirect.xsk.wire import hang_up
 
 PLACE, SOCKET = "afxdp_dp", "afxdp.sock"
 MOST_CONNECTIONS, MOST_OF_PEER = 256, 16

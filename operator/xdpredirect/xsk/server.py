@@ -17,7 +17,7 @@ from typing import Self
 
 from xdpredirect.xsk.client_log import ClientLog, Shared
 from xdpredirect.xsk.closing import Closing, Owner
-from xdpredirect.xsk.connection import Connection, hang_up, send_off
+from xdpredirect.xsk.connection import Connection
 from xdpredirect.xsk.grants import Grant, Peer, Slots
 from xdpredirect.xsk.holding import Holding
 from xdpredirect.xsk.identity import Unidentified, identify
@@ -25,6 +25,7 @@ from xdpredirect.xsk.leases import Leases
 from xdpredirect.xsk.listener import listen
 from xdpredirect.xsk.messages import NAME, Refused
 from xdpredirect.xsk.report import holdings
+from xdpredirect.xsk.wire import hang_up, send_off
 
 MOST_CONNECTIONS, MOST_OF_PEER = 256, 16
 _RELEASING_SECONDS, _DEAF_SECONDS, _TELL_SECONDS = 0.25, 1.0, 1.0
