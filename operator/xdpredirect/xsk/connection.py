@@ -1,12 +1,11 @@
 """One client of the broker: carries out what `protocol` says. Made and called by `server`."""
 
-import os
 import socket
 import time
 
 from xdpredirect.xsk import protocol
+from xdpredirect.xsk.channel import Channel
 from xdpredirect.xsk.client_log import Shared
-from xdpredirect.xsk.closing import Owner
 from xdpredirect.xsk.grants import Peer, Refusal
 from xdpredirect.xsk.identity import has_ended
 from xdpredirect.xsk.lease import Busy, Lease
@@ -22,66 +21,47 @@ from xdpredirect.xsk.messages import (
     record,
 )
 from xdpredirect.xsk.protocol import Ask, HangUp, Log, Send, Step, Talk
-from xdpredirect.xsk.wire import hang_up, send, take_record
 
 
 class Connection:
-    """Owns the socket and the pidfd; `over` once it is to be closed. What it is `waiting` for is to
-    be tried `again` at that time of the monotonic clock; until then nothing is read of it."""
+    """What it is `waiting` for is to be tried `again` at that time of the monotonic clock; until
+    then nothing is read of it."""
 
     def __init__(
         self, connection: socket.socket, who: tuple[Peer, int], leases: Leases, shared: Shared
     ) -> None:
-        self.socket, self._leases = connection, leases
-        self._closing, self._log = shared
-        self.peer, self.pidfd = who
-        self.over, self.again = False, 0.0
+        self.channel, self._peer = Channel(connection, who, shared.closing), who[0]
+        self._leases, self._log = leases, shared.log
         self.waiting: Take | Return | Bring | None = None
+        self.again = self._asked = 0.0
         self._talk = Talk()
-        # What came with the record that is not answered yet.
-        self._given: list[int] = []
         self._held: dict[tuple[str, int], Lease] = {}
-        self._heard = self._asked = time.monotonic()
-
-    @property
-    def owner(self) -> Owner:
-        """Whose limits it counts for."""
-        return self.peer.uid, self.peer.pod
 
     def deadline(self) -> float | None:
         """When the client will have been silent for too long, on the monotonic clock."""
         patience = protocol.patience(self._talk)
-        return None if patience is None or self.waiting else self._heard + patience
+        return None if patience is None or self.waiting else self.channel.heard + patience
 
     def read(self) -> None:
         """Take one record and answer it."""
-        try:
-            received, self._given = take_record(self.socket)
-        except BlockingIOError:
-            return
-        except OSError:
-            self.over = True
+        received = self.channel.receive()
+        if received is None:
             return
         try:
-            self._heard = time.monotonic()
-            if not received.data:
-                # The end of the connection; an empty record looks the same.
-                self.over = True
-                return
             self._carry_out(protocol.receive(self._talk, received))
         finally:
             if not self.waiting:
-                self._let_go()
+                self.channel.let_go()
 
     def try_again(self) -> None:
         """To get what was busy, or not granted yet."""
-        if has_ended(self.pidfd):
+        if has_ended(self.channel.pidfd):
             # Whoever has the connection now is not the one who asked.
-            self.over = True
+            self.channel.over = True
         elif self.waiting:
             self._answer(self.waiting)
             if not self.waiting:
-                self._let_go()
+                self.channel.let_go()
 
     def expire(self) -> None:
         """It was silent for too long."""
@@ -103,26 +83,20 @@ class Connection:
     def drop(self) -> None:
         """Close the connection alone; its leases are the caller's."""
         self._held.clear()
-        self._let_go()
-        hang_up(self.socket, self.owner, self._closing)
-        os.close(self.pidfd)
-
-    def _let_go(self) -> None:
-        while self._given:
-            self._closing.close(self.owner, self._given.pop())
+        self.channel.close()
 
     def _carry_out(self, step: Step) -> None:
         self._talk = step.talk
         for effect in step.effects:
             match effect:
                 case Send(data):
-                    self._send(data)
+                    self.channel.send(data)
                 case Log(name):
-                    who = f"process {self.peer.pid} of user {self.peer.uid}"
-                    where = self.peer.pod and " in a pod"
-                    self._log.info(self.owner, "%s%s says it is %s", who, where, name)
+                    who = f"process {self._peer.pid} of user {self._peer.uid}"
+                    where = self._peer.pod and " in a pod"
+                    self._log.info(self.channel.owner, "%s%s says it is %s", who, where, name)
                 case HangUp():
-                    self.over = True
+                    self.channel.over = True
                 case Ask(Release() as release):
                     self._release(release)
                 case Ask((Take() | Return() | Bring()) as question):
@@ -142,7 +116,7 @@ class Connection:
                 self._say("%s: handed to process %s", lease)
                 bound = _bound(question, lease)
                 self._talk = protocol.settle(self._talk, question, bound).talk
-                self._send(record(bound), lease.socket.fileno(), lease.memfd)
+                self.channel.send(record(bound), lease.socket.fileno(), lease.memfd)
             case Return():
                 self._say("%s: brought back by process %s", lease)
                 self._carry_out(protocol.settle(self._talk, question, _told("kept", question)))
@@ -154,18 +128,18 @@ class Connection:
         place = question.interface, question.queue
         match question:
             case Return():
-                return self._leases.resume(self.peer, *place, self._given[0])
+                return self._leases.resume(self._peer, *place, self.channel.given[0])
             case Bring():
-                return self._leases.bring(self.peer, *place, self._given[0])
+                return self._leases.bring(self._peer, *place, self.channel.given[0])
         try:
-            return self._leases.take(self.peer, question)
+            return self._leases.take(self._peer, question)
         except Busy:
             return Refusal("QueueBusy", f"another socket has queue {place[1]} of {place[0]}")
 
     def _waits(self, question: Take | Return | Bring, why: Refusal) -> bool:
         """Whether it is not to be told so yet."""
         now = time.monotonic()
-        pause = protocol.pause(question, why.reason, bool(self.peer.pod), now - self._asked)
+        pause = protocol.pause(question, why.reason, bool(self._peer.pod), now - self._asked)
         if pause is not None:
             self.waiting, self.again = question, now + pause
         return self.waiting is not None
@@ -177,21 +151,14 @@ class Connection:
 
     def _refuse(self, question: Take | Return | Bring, refusal: Refusal) -> None:
         place = _name(question.interface, question.queue)
-        who = f"process {self.peer.pid} of user {self.peer.uid}"
+        who = f"process {self._peer.pid} of user {self._peer.uid}"
         words = (place, who, refusal.reason, refusal.sentence)
-        self._log.warning(self.owner, "%s: refused to %s: %s: %s", *words)
+        self._log.warning(self.channel.owner, "%s: refused to %s: %s: %s", *words)
         refused = Refused(refusal.reason, refusal.sentence)
         self._carry_out(protocol.settle(self._talk, question, refused))
 
     def _say(self, form: str, lease: Lease) -> None:
-        self._log.info(self.owner, form, _name(*lease.place), self.peer.pid)
-
-    def _send(self, data: bytes, *descriptors: int) -> None:
-        try:
-            send(self.socket, data, *descriptors)
-        except OSError:
-            # Gone, or it does not read what it asked for.
-            self.over = True
+        self._log.info(self.channel.owner, form, _name(*lease.place), self._peer.pid)
 
 
 def _bound(take: Take, lease: Lease) -> Bound:

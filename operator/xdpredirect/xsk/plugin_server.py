@@ -16,13 +16,13 @@ from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
+from xdpredirect.xsk.channel import hang_up
 from xdpredirect.xsk.client_log import ClientLog, Shared
 from xdpredirect.xsk.closing import Closing, Owner
 from xdpredirect.xsk.grants import Grant, WholeMaps
 from xdpredirect.xsk.identity import Unidentified, identify
 from xdpredirect.xsk.listener import listen
 from xdpredirect.xsk.plugin_connection import PluginConnection
-from xdpredirect.xsk.wire import hang_up
 
 PLACE, SOCKET = "afxdp_dp", "afxdp.sock"
 MOST_CONNECTIONS, MOST_OF_PEER = 256, 16
@@ -177,7 +177,7 @@ class PluginServer:
                 self._watch(listener.fileno(), partial(self._accept, listener, name))
 
     def _is_too_many(self, owner: Owner) -> bool:
-        of_owner = sum(connection.owner == owner for connection in self._connections)
+        of_owner = sum(connection.channel.owner == owner for connection in self._connections)
         return (
             len(self._connections) + self._closing.total() >= MOST_CONNECTIONS
             or of_owner + self._closing.stuck(owner) >= MOST_OF_PEER
@@ -191,13 +191,13 @@ class PluginServer:
                 self._tell()
         except Exception:
             # The others must not suffer from a defect that one of them has found.
-            owner, pid = connection.owner, connection.peer.pid
+            owner, pid = connection.channel.owner, connection.channel.peer.pid
             self._log.error(owner, "cannot serve process %s", pid, defect=True)
-            connection.over = True
+            connection.channel.over = True
 
     def _end(self, connection: PluginConnection) -> None:
         self._connections.discard(connection)
-        for descriptor in (connection.socket.fileno(), connection.pidfd):
+        for descriptor in (connection.channel.socket.fileno(), connection.channel.pidfd):
             with contextlib.suppress(KeyError):
                 self._selector.unregister(descriptor)
         connection.drop()
@@ -219,9 +219,9 @@ class PluginServer:
             self._hear()
         changed, self._changed = self._changed, False
         for connection in tuple(self._connections):
-            if changed and not connection.over:
+            if changed and not connection.channel.over:
                 self._serve(connection, connection.try_again)
-            if not connection.over and now >= connection.deadline():
+            if not connection.channel.over and now >= connection.deadline():
                 self._serve(connection, connection.expire)
-            if connection.over:
+            if connection.channel.over:
                 self._end(connection)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Self
 
+from xdpredirect.xsk.channel import hang_up, send_off
 from xdpredirect.xsk.client_log import ClientLog, Shared
 from xdpredirect.xsk.closing import Closing, Owner
 from xdpredirect.xsk.connection import Connection
@@ -25,7 +26,6 @@ from xdpredirect.xsk.leases import Leases
 from xdpredirect.xsk.listener import listen
 from xdpredirect.xsk.messages import NAME, Refused
 from xdpredirect.xsk.report import holdings
-from xdpredirect.xsk.wire import hang_up, send_off
 
 MOST_CONNECTIONS, MOST_OF_PEER = 256, 16
 _RELEASING_SECONDS, _DEAF_SECONDS, _TELL_SECONDS = 0.25, 1.0, 1.0
@@ -176,7 +176,7 @@ class Server:
 
     def _too_many(self, peer: Peer) -> str:
         owner = (peer.uid, peer.pod)
-        of_peer = sum(connection.owner == owner for connection in self._connections)
+        of_peer = sum(connection.channel.owner == owner for connection in self._connections)
         if len(self._connections) >= MOST_CONNECTIONS:
             return f"the broker serves {MOST_CONNECTIONS} at most"
         if of_peer + self._closing.stuck(owner) >= MOST_OF_PEER:
@@ -186,20 +186,20 @@ class Server:
     def _serve(self, connection: Connection) -> None:
         self._guard(connection, connection.read)
         if connection.waiting:
-            self._selector.unregister(connection.socket)
+            self._selector.unregister(connection.channel.socket)
 
     def _guard(self, connection: Connection, call: Callable[[], None]) -> None:
         try:
             call()
         except Exception:
             # The others must not suffer from a defect that one of them has found.
-            owner, pid = connection.owner, connection.peer.pid
+            owner, pid = connection.channel.owner, connection.channel.peer.pid
             self._log.error(owner, "cannot serve process %s", pid, defect=True)
-            connection.over = True
+            connection.channel.over = True
 
     def _end(self, connection: Connection) -> None:
         self._connections.discard(connection)
-        for descriptor in (connection.socket.fileno(), connection.pidfd):
+        for descriptor in (connection.channel.socket.fileno(), connection.channel.pidfd):
             with contextlib.suppress(KeyError):
                 self._selector.unregister(descriptor)
         self._guard(connection, connection.close)
@@ -234,7 +234,7 @@ class Server:
             deadline = connection.deadline()
             if deadline is not None and now >= deadline:
                 connection.expire()
-            if connection.over:
+            if connection.channel.over:
                 self._end(connection)
 
     def _tell(self) -> None:
@@ -246,4 +246,4 @@ class Server:
     def _try_again(self, connection: Connection) -> None:
         self._guard(connection, connection.try_again)
         if not connection.waiting:
-            self._watch(connection.socket.fileno(), lambda: self._serve(connection))
+            self._watch(connection.channel.socket.fileno(), lambda: self._serve(connection))

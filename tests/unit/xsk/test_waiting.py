@@ -112,7 +112,7 @@ def waiting(pod: Pod, tmp_path: Path) -> Iterator[Waiting]:
     made = Waiting(pod, tmp_path / "sockets.json")
     yield made
     # Unless the test has ended it.
-    if made.connection.socket.fileno() >= 0:
+    if made.connection.channel.socket.fileno() >= 0:
         made.connection.close()
     made.client.close()
     assert pod.is_closed()
@@ -127,7 +127,7 @@ def test_it_is_looked_at_once_it_is_granted(waiting: Waiting) -> None:
     assert not waiting.connection.waiting
     assert waiting.reason() == "WrongSocket"
     assert waiting.pod.is_closed()
-    assert not waiting.connection.over
+    assert not waiting.connection.channel.over
 
 
 def test_it_is_refused_when_it_has_waited_for_long_enough(
@@ -138,7 +138,7 @@ def test_it_is_refused_when_it_has_waited_for_long_enough(
     assert not waiting.connection.waiting
     assert waiting.reason() == "NotGranted"
     assert waiting.pod.is_closed()
-    assert not waiting.connection.over
+    assert not waiting.connection.channel.over
 
 
 def test_it_is_kept_until_the_connection_ends(waiting: Waiting) -> None:
@@ -151,7 +151,7 @@ def test_nobody_gets_what_one_has_waited_for_that_has_ended(waiting: Waiting) ->
     waiting.leases.update([GRANT])
     waiting.pod.end()
     waiting.connection.try_again()
-    assert waiting.connection.over
+    assert waiting.connection.channel.over
     waiting.client.setblocking(False)
     with pytest.raises(BlockingIOError):
         waiting.client.recv(512)
