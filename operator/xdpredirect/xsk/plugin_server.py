@@ -8,9 +8,7 @@ everybody; who may have a map is decided by who connects.
 import contextlib
 import logging
 import os
-import selectors
 import socket
-import threading
 import time
 from collections.abc import Callable, Collection
 from functools import partial
@@ -19,6 +17,7 @@ from pathlib import Path
 from xdpredirect.xsk.channel import hang_up
 from xdpredirect.xsk.client_log import ClientLog, Shared
 from xdpredirect.xsk.closing import Closing, Owner
+from xdpredirect.xsk.event_loop import NOW, EventLoop
 from xdpredirect.xsk.grants import Grant, WholeMaps
 from xdpredirect.xsk.identity import Unidentified, identify
 from xdpredirect.xsk.listener import listen
@@ -47,20 +46,20 @@ class PluginServer:
         self._grants: dict[str, Grant] = {}
         self._listeners: dict[str, socket.socket] = {}
         self._connections: set[PluginConnection] = set()
-        self._lock = threading.Lock()
+        self._loop = EventLoop("xsk-plugin", changed)
+        self._lock = self._loop.lock
         self._closing, self._log = self._shared = Shared(Closing(), ClientLog(log))
-        self._stopping = self._ended = self._changed = False
-        self._hear_again = 0.0
-        self._selector = selectors.DefaultSelector()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._watch(self._wake, self._woken)
-        self._thread = threading.Thread(target=self._run, name="xsk-plugin", daemon=True)
+        self._changed = False
+        self._hear_again: float | None = None
+        self._loop.at(self._log.deadline, self._log.tell)
+        self._loop.at(lambda: self._hear_again, self._hear)
+        self._loop.at(self._soonest, self._pass_time)
         try:
             self.update(grants)
         except BaseException:
             self._release()
             raise
-        self._thread.start()
+        self._loop.start()
 
     def update(self, grants: Collection[Grant]) -> None:
         """These are the grants from now on. Raises OSError."""
@@ -74,7 +73,7 @@ class PluginServer:
             for name in self._grants.keys() - self._listeners.keys():
                 self._listen(name)
             self._changed = True
-        os.eventfd_write(self._wake, 1)
+        self._loop.wake()
 
     def asked(self) -> dict[str, str]:
         """By interface, the UID of the pod that has it and waits for a map of its own."""
@@ -84,13 +83,11 @@ class PluginServer:
 
     def is_alive(self) -> bool:
         """Whether it still serves; False after a defect."""
-        return not self._ended
+        return self._loop.is_alive()
 
     def close(self) -> None:
         """Stop to serve. Directories stay: clients may have them mounted."""
-        self._stopping = True
-        os.eventfd_write(self._wake, 1)
-        self._thread.join()
+        self._loop.stop()
         self._release()
 
     def _release(self) -> None:
@@ -99,43 +96,19 @@ class PluginServer:
         for connection in self._connections:
             connection.drop()
         self._log.close()
-        self._selector.close()
-        os.close(self._wake)
+        self._loop.close()
 
     def _listen(self, name: str) -> None:
         made = listen(self._place / name / SOCKET, MOST_CONNECTIONS)
         self._listeners[name] = made
-        self._watch(made.fileno(), partial(self._accept, made, name))
+        self._loop.watch(made.fileno(), partial(self._accept, made, name))
 
     def _stop_listening(self, name: str) -> None:
         listener = self._listeners.pop(name)
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(listener)
+        self._loop.forget(listener.fileno())
         with contextlib.suppress(FileNotFoundError):
             (self._place / name / SOCKET).unlink()
         hang_up(listener, _UNKNOWN, self._closing)
-
-    def _run(self) -> None:
-        try:
-            while not self._stopping:
-                found = self._selector.select(self._time_left())
-                with self._lock:
-                    for key, _ in found:
-                        # Of several events the first may have ended what the others are about.
-                        if self._selector.get_map().get(key.fd) is key:
-                            key.data()
-                    self._pass_time()
-        finally:
-            self._ended = True
-            if not self._stopping:
-                self._tell()
-
-    def _watch(self, descriptor: int, call: Callable[[], None]) -> None:
-        self._selector.register(descriptor, selectors.EVENT_READ, call)
-
-    def _woken(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._wake)
 
     def _accept(self, listener: socket.socket, name: str) -> None:
         try:
@@ -160,21 +133,21 @@ class PluginServer:
         granted = self._grants, self._maps
         connection = PluginConnection(accepted, (peer, pidfd), name, granted, self._shared)
         self._connections.add(connection)
-        self._watch(accepted.fileno(), lambda: self._serve(connection, connection.read))
-        self._watch(pidfd, lambda: self._end(connection))
+        self._loop.watch(accepted.fileno(), lambda: self._serve(connection, connection.read))
+        self._loop.watch(pidfd, lambda: self._end(connection))
 
     def _be_deaf(self, why: str) -> None:
         self._log.error(_UNKNOWN, "cannot accept a connection: %s", why)
         for listener in self._listeners.values():
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(listener)
+            self._loop.forget(listener.fileno())
         self._hear_again = time.monotonic() + _DEAF_SECONDS
 
     def _hear(self) -> None:
-        self._hear_again = 0.0
+        self._hear_again = None
         for name, listener in self._listeners.items():
-            if listener.fileno() not in self._selector.get_map():
-                self._watch(listener.fileno(), partial(self._accept, listener, name))
+            # Others have come since then.
+            if not self._loop.watches(listener.fileno()):
+                self._loop.watch(listener.fileno(), partial(self._accept, listener, name))
 
     def _is_too_many(self, owner: Owner) -> bool:
         of_owner = sum(connection.channel.owner == owner for connection in self._connections)
@@ -198,25 +171,17 @@ class PluginServer:
     def _end(self, connection: PluginConnection) -> None:
         self._connections.discard(connection)
         for descriptor in (connection.channel.socket.fileno(), connection.channel.pidfd):
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(descriptor)
+            self._loop.forget(descriptor)
         connection.drop()
 
-    def _time_left(self) -> float | None:
-        """Seconds until something is to be done without an event."""
-        with self._lock:
-            times = [connection.deadline() for connection in self._connections]
-            if self._hear_again:
-                times.append(self._hear_again)
-            if (due := self._log.deadline()) is not None:
-                times.append(due)
-        return max(0.0, min(times) - time.monotonic()) if times else None
+    def _soonest(self) -> float | None:
+        """When a connection is to be tried again, expires or is to be ended."""
+        times = [c.deadline() for c in self._connections]
+        times += [NOW for connection in self._connections if connection.channel.over]
+        return NOW if self._changed else min(times, default=None)
 
     def _pass_time(self) -> None:
-        self._log.tell()
         now = time.monotonic()
-        if self._hear_again and now >= self._hear_again:
-            self._hear()
         changed, self._changed = self._changed, False
         for connection in tuple(self._connections):
             if changed and not connection.channel.over:

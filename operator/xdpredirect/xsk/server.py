@@ -8,10 +8,9 @@ and not the socket in it: the next agent makes a new one.
 import contextlib
 import logging
 import os
-import selectors
-import threading
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +18,7 @@ from xdpredirect.xsk.channel import hang_up, send_off
 from xdpredirect.xsk.client_log import ClientLog, Shared
 from xdpredirect.xsk.closing import Closing, Owner
 from xdpredirect.xsk.connection import Connection
+from xdpredirect.xsk.event_loop import NOW, EventLoop
 from xdpredirect.xsk.grants import Grant, Peer, Slots
 from xdpredirect.xsk.holding import Holding
 from xdpredirect.xsk.identity import Unidentified, identify
@@ -58,18 +58,24 @@ class Server:
         self._leases = Leases(slots, memory)
         self._leases.update(grants)
         self._changed, self._told, self._tell_at = changed, self._leases.changes, 0.0
-        self._lock = threading.Lock()
+        self._loop = EventLoop("xsk-broker", changed)
+        self._lock = self._loop.lock
         self._connections: set[Connection] = set()
         self._closing, self._log = self._shared = Shared(Closing(), ClientLog(log))
-        self._stopping = self._ended = False
-        self._look_again = self._hear_again = 0.0
-        self._selector = selectors.DefaultSelector()
-        self._listener = listen(self._path, MOST_CONNECTIONS)
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._watch(self._wake, self._woken)
-        self._watch(self._listener.fileno(), self._accept)
-        self._thread = threading.Thread(target=self._run, name="xsk-broker", daemon=True)
-        self._thread.start()
+        self._look_again = 0.0
+        self._hear_again: float | None = None
+        try:
+            self._listener = listen(self._path, MOST_CONNECTIONS)
+        except BaseException:
+            self._loop.close()
+            raise
+        self._listen()
+        self._loop.at(self._log.deadline, self._log.tell)
+        self._loop.at(lambda: self._hear_again, self._listen)
+        self._loop.at(self._releasing, self._look_at_releasing)
+        self._loop.at(self._soonest, self._pass_time)
+        self._loop.at(self._news, self._tell)
+        self._loop.start()
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +92,7 @@ class Server:
                 log.info("%s: taken back from process %s", name, lease.peer.pid)
                 for connection in self._connections:
                     connection.withdraw(lease)
-        os.eventfd_write(self._wake, 1)
+        self._loop.wake()
 
     def report(self) -> tuple[Holding, ...]:
         """What is handed out, and what is not given back yet."""
@@ -100,13 +106,11 @@ class Server:
 
     def is_alive(self) -> bool:
         """Whether it still serves; False after a defect."""
-        return not self._ended
+        return self._loop.is_alive()
 
     def close(self) -> None:
         """Stop to serve. Clients keep their sockets and go on to receive."""
-        self._stopping = True
-        os.eventfd_write(self._wake, 1)
-        self._thread.join()
+        self._loop.stop()
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
         hang_up(self._listener, _UNKNOWN, self._closing)
@@ -114,35 +118,11 @@ class Server:
             connection.drop()
         self._log.close()
         self._leases.close()
-        self._selector.close()
-        os.close(self._wake)
+        self._loop.close()
 
-    def _run(self) -> None:
-        try:
-            self._go_on()
-        finally:
-            self._ended = True
-            if not self._stopping:
-                # By a defect: whoever made this one makes another.
-                self._changed()
-
-    def _go_on(self) -> None:
-        while not self._stopping:
-            found = self._selector.select(self._time_left())
-            with self._lock:
-                for key, _ in found:
-                    # Of several events of a connection the first may have ended it.
-                    if self._selector.get_map().get(key.fd) is key:
-                        key.data()
-                self._pass_time()
-                self._tell()
-
-    def _watch(self, descriptor: int, call: Callable[[], None]) -> None:
-        self._selector.register(descriptor, selectors.EVENT_READ, call)
-
-    def _woken(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._wake)
+    def _listen(self) -> None:
+        self._hear_again = None
+        self._loop.watch(self._listener.fileno(), self._accept)
 
     def _accept(self) -> None:
         if self._closing.total() >= MOST_CONNECTIONS:
@@ -166,12 +146,16 @@ class Server:
             return
         connection = Connection(accepted, (peer, pidfd), self._leases, self._shared)
         self._connections.add(connection)
-        self._watch(accepted.fileno(), lambda: self._serve(connection))
-        self._watch(pidfd, lambda: self._end(connection))
+        self._hear(connection)
+        self._loop.watch(pidfd, lambda: self._end(connection))
+
+    def _hear(self, connection: Connection) -> None:
+        call = partial(self._serve, connection)
+        self._loop.watch(connection.channel.socket.fileno(), call)
 
     def _be_deaf(self, why: str) -> None:
         self._log.error(_UNKNOWN, "cannot accept a connection: %s", why)
-        self._selector.unregister(self._listener)
+        self._loop.forget(self._listener.fileno())
         self._hear_again = time.monotonic() + _DEAF_SECONDS
 
     def _too_many(self, peer: Peer) -> str:
@@ -186,7 +170,7 @@ class Server:
     def _serve(self, connection: Connection) -> None:
         self._guard(connection, connection.read)
         if connection.waiting:
-            self._selector.unregister(connection.channel.socket)
+            self._loop.forget(connection.channel.socket.fileno())
 
     def _guard(self, connection: Connection, call: Callable[[], None]) -> None:
         try:
@@ -200,34 +184,25 @@ class Server:
     def _end(self, connection: Connection) -> None:
         self._connections.discard(connection)
         for descriptor in (connection.channel.socket.fileno(), connection.channel.pidfd):
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(descriptor)
+            self._loop.forget(descriptor)
         self._guard(connection, connection.close)
 
-    def _time_left(self) -> float | None:
-        """Seconds until something is to be done without an event."""
-        with self._lock:
-            times = [t for c in self._connections if (t := c.deadline()) is not None]
-            times += [connection.again for connection in self._connections if connection.waiting]
-            if self._leases.releasing():
-                times.append(self._look_again)
-            if self._hear_again:
-                times.append(self._hear_again)
-            if self._leases.changes != self._told:
-                times.append(self._tell_at)
-            if (due := self._log.deadline()) is not None:
-                times.append(due)
-        return max(0.0, min(times) - time.monotonic()) if times else None
+    def _releasing(self) -> float | None:
+        return self._look_again if self._leases.releasing() else None
+
+    def _look_at_releasing(self) -> None:
+        self._leases.look_at_releasing()
+        self._look_again = time.monotonic() + _RELEASING_SECONDS
+
+    def _soonest(self) -> float | None:
+        """When a connection is to be tried again, expires or is to be ended."""
+        times = [NOW for connection in self._connections if connection.channel.over]
+        times += [t for c in self._connections if (t := c.deadline()) is not None]
+        times += [connection.again for connection in self._connections if connection.waiting]
+        return min(times, default=None)
 
     def _pass_time(self) -> None:
-        self._log.tell()
         now = time.monotonic()
-        if self._hear_again and now >= self._hear_again:
-            self._hear_again = 0.0
-            self._watch(self._listener.fileno(), self._accept)
-        if self._leases.releasing() and now >= self._look_again:
-            self._leases.look_at_releasing()
-            self._look_again = time.monotonic() + _RELEASING_SECONDS
         for connection in tuple(self._connections):
             if connection.waiting and now >= connection.again:
                 self._try_again(connection)
@@ -237,13 +212,15 @@ class Server:
             if connection.channel.over:
                 self._end(connection)
 
-    def _tell(self) -> None:
+    def _news(self) -> float | None:
         # Clients that come and go all the time must not keep the agent busy.
-        if self._leases.changes != self._told and time.monotonic() >= self._tell_at:
-            self._told, self._tell_at = self._leases.changes, time.monotonic() + _TELL_SECONDS
-            self._changed()
+        return self._tell_at if self._leases.changes != self._told else None
+
+    def _tell(self) -> None:
+        self._told, self._tell_at = self._leases.changes, time.monotonic() + _TELL_SECONDS
+        self._changed()
 
     def _try_again(self, connection: Connection) -> None:
         self._guard(connection, connection.try_again)
         if not connection.waiting:
-            self._watch(connection.channel.socket.fileno(), lambda: self._serve(connection))
+            self._hear(connection)
