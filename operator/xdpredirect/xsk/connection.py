@@ -1,12 +1,11 @@
 """One client of the broker: carries out what `protocol` says. Made and called by `server`."""
 
-import socket
 import time
 
 from xdpredirect.xsk import protocol
 from xdpredirect.xsk.channel import Channel
-from xdpredirect.xsk.client_log import Shared
-from xdpredirect.xsk.grants import Peer, Refusal
+from xdpredirect.xsk.client_log import ClientLog
+from xdpredirect.xsk.grants import Refusal
 from xdpredirect.xsk.identity import has_ended
 from xdpredirect.xsk.lease import Busy, Lease
 from xdpredirect.xsk.leases import Leases
@@ -24,23 +23,27 @@ from xdpredirect.xsk.protocol import Ask, HangUp, Log, Send, Step, Talk
 
 
 class Connection:
-    """What it is `waiting` for is to be tried `again` at that time of the monotonic clock; until
-    then nothing is read of it."""
+    """While it is `waiting` for something nothing is read of it."""
 
-    def __init__(
-        self, connection: socket.socket, who: tuple[Peer, int], leases: Leases, shared: Shared
-    ) -> None:
-        self.channel, self._peer = Channel(connection, who, shared.closing), who[0]
-        self._leases, self._log = leases, shared.log
+    def __init__(self, channel: Channel, leases: Leases, log: ClientLog) -> None:
+        self.channel, self._peer = channel, channel.peer
+        self._leases, self._log = leases, log
         self.waiting: Take | Return | Bring | None = None
-        self.again = self._asked = 0.0
+        self._again = self._asked = 0.0
         self._talk = Talk()
         self._held: dict[tuple[str, int], Lease] = {}
 
+    def reads(self) -> bool:
+        """Not while the last record has no answer."""
+        return self.waiting is None
+
     def deadline(self) -> float | None:
-        """When the client will have been silent for too long, on the monotonic clock."""
+        """When it is to be tried again, or the client will have been silent for too long, on the
+        monotonic clock."""
+        if self.waiting:
+            return self._again
         patience = protocol.patience(self._talk)
-        return None if patience is None or self.waiting else self.channel.heard + patience
+        return None if patience is None else self.channel.heard + patience
 
     def read(self) -> None:
         """Take one record and answer it."""
@@ -53,19 +56,12 @@ class Connection:
             if not self.waiting:
                 self.channel.let_go()
 
-    def try_again(self) -> None:
-        """To get what was busy, or not granted yet."""
-        if has_ended(self.channel.pidfd):
-            # Whoever has the connection now is not the one who asked.
-            self.channel.over = True
-        elif self.waiting:
-            self._answer(self.waiting)
-            if not self.waiting:
-                self.channel.let_go()
-
     def expire(self) -> None:
-        """It was silent for too long."""
-        self._carry_out(protocol.expire(self._talk))
+        """That time has come."""
+        if self.waiting:
+            self._try_again(self.waiting)
+        else:
+            self._carry_out(protocol.expire(self._talk))
 
     def withdraw(self, lease: Lease) -> None:
         """Tell the client that its queue was taken back, if it is this one's."""
@@ -78,12 +74,16 @@ class Connection:
         for lease in self._held.values():
             self._say("%s: given up by process %s", lease)
             self._leases.end(lease)
-        self.drop()
-
-    def drop(self) -> None:
-        """Close the connection alone; its leases are the caller's."""
-        self._held.clear()
         self.channel.close()
+
+    def _try_again(self, question: Take | Return | Bring) -> None:
+        if has_ended(self.channel.pidfd):
+            # Whoever has the connection now is not the one who asked.
+            self.channel.over = True
+            return
+        self._answer(question)
+        if not self.waiting:
+            self.channel.let_go()
 
     def _carry_out(self, step: Step) -> None:
         self._talk = step.talk
@@ -141,7 +141,7 @@ class Connection:
         now = time.monotonic()
         pause = protocol.pause(question, why.reason, bool(self._peer.pod), now - self._asked)
         if pause is not None:
-            self.waiting, self.again = question, now + pause
+            self.waiting, self._again = question, now + pause
         return self.waiting is not None
 
     def _release(self, release: Release) -> None:

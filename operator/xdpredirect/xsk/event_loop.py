@@ -99,7 +99,7 @@ class EventLoop:
                 if self._selector.get_map().get(key.fd) is key:
                     key.data()
             for deadline, act in self._due:
-                if _has_passed(deadline()):
+                if has_passed(deadline()):
                     act()
 
     def _time_left(self) -> float | None:
@@ -113,5 +113,6 @@ class EventLoop:
             os.eventfd_read(self._wake)
 
 
-def _has_passed(due: float | None) -> bool:
+def has_passed(due: float | None) -> bool:
+    """Whether something is due."""
     return due is not None and time.monotonic() >= due

@@ -4,16 +4,15 @@ Made and called by `plugin_server`.
 """
 
 import os
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 
 from xdpredirect.xsk import device_plugin, sockets, whole
 from xdpredirect.xsk.channel import Channel
-from xdpredirect.xsk.client_log import Shared
+from xdpredirect.xsk.client_log import ClientLog
 from xdpredirect.xsk.device_plugin import Ask, BusyPoll, Connect, Step, Talk, WholeMap
-from xdpredirect.xsk.grants import Grant, Peer, Refusal, WholeMaps
+from xdpredirect.xsk.grants import Grant, Refusal, WholeMaps
 from xdpredirect.xsk.identity import has_ended
 from xdpredirect.xsk.protocol import IDLE_SECONDS, PATIENCE_SECONDS, HangUp, Log, Send
 
@@ -31,14 +30,12 @@ class PluginConnection:
 
     def __init__(
         self,
-        connection: socket.socket,
-        who: tuple[Peer, int],
+        channel: Channel,
         interface: str,
         granted: tuple[Mapping[str, Grant], WholeMaps],
-        shared: Shared,
+        log: ClientLog,
     ) -> None:
-        self.channel, self.peer = Channel(connection, who, shared.closing), who[0]
-        self._log = shared.log
+        self.channel, self.peer, self._log = channel, channel.peer, log
         self._grants, self._maps = granted
         self.interface, self._talk = interface, Talk(interface)
         self.waiting: Connect | None = None
@@ -65,6 +62,10 @@ class PluginConnection:
         finally:
             self.channel.let_go()
 
+    def reads(self) -> bool:
+        """Always: the end of one that waits is to be seen."""
+        return True
+
     def needs_map(self) -> bool:
         """Whether it waits for a map of its own."""
         return self.waiting is not None and self._reason == whole.IN_PREPARATION
@@ -80,7 +81,7 @@ class PluginConnection:
             self._greet(self.waiting, last=True)
         self.channel.over = True
 
-    def drop(self) -> None:
+    def close(self) -> None:
         """Close the connection. What the client has got stays with it."""
         self.channel.close()
 

@@ -7,26 +7,21 @@ everybody; who may have a map is decided by who connects.
 
 import contextlib
 import logging
-import os
 import socket
-import time
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
-from xdpredirect.xsk.channel import hang_up
+from xdpredirect.xsk.channel import Channel, hang_up
 from xdpredirect.xsk.client_log import ClientLog, Shared
-from xdpredirect.xsk.closing import Closing, Owner
+from xdpredirect.xsk.clients import Clients
+from xdpredirect.xsk.closing import Closing
+from xdpredirect.xsk.door import UNKNOWN, Door, Entrance
 from xdpredirect.xsk.event_loop import NOW, EventLoop
 from xdpredirect.xsk.grants import Grant, WholeMaps
-from xdpredirect.xsk.identity import Unidentified, identify
-from xdpredirect.xsk.listener import listen
 from xdpredirect.xsk.plugin_connection import PluginConnection
 
 PLACE, SOCKET = "afxdp_dp", "afxdp.sock"
-MOST_CONNECTIONS, MOST_OF_PEER = 256, 16
-_DEAF_SECONDS = 1.0
-_UNKNOWN: Owner = (-1, "")
 log = logging.getLogger("xdpredirect.xsk")
 
 
@@ -44,16 +39,16 @@ class PluginServer:
     ) -> None:
         self._place, self._maps, self._tell = directory / PLACE, maps, changed
         self._grants: dict[str, Grant] = {}
-        self._listeners: dict[str, socket.socket] = {}
-        self._connections: set[PluginConnection] = set()
+        self._changed = False
+        self._told: frozenset[PluginConnection] = frozenset()
+        self._closing, self._log = shared = Shared(Closing(), ClientLog(log))
         self._loop = EventLoop("xsk-plugin", changed)
         self._lock = self._loop.lock
-        self._closing, self._log = self._shared = Shared(Closing(), ClientLog(log))
-        self._changed = False
-        self._hear_again: float | None = None
         self._loop.at(self._log.deadline, self._log.tell)
-        self._loop.at(lambda: self._hear_again, self._hear)
-        self._loop.at(self._soonest, self._pass_time)
+        self._door = Door(self._loop, shared)
+        self._loop.at(lambda: NOW if self._changed else None, self._try_all_again)
+        self._connections = Clients[PluginConnection](self._loop, shared)
+        self._loop.at(self._needs, self._tell_needs)
         try:
             self.update(grants)
         except BaseException:
@@ -66,20 +61,22 @@ class PluginServer:
         with self._lock:
             self._grants.clear()
             self._grants |= {grant.interface: grant for grant in grants}
-            for name in self._listeners.keys() - self._grants.keys():
-                self._stop_listening(name)
+            wanted = {self._place / name / SOCKET: name for name in self._grants}
+            for path in self._door.paths() - wanted.keys():
+                self._door.shut(path)
                 with contextlib.suppress(OSError):
-                    (self._place / name).rmdir()
-            for name in self._grants.keys() - self._listeners.keys():
-                self._listen(name)
+                    path.parent.rmdir()
+            for path in wanted.keys() - self._door.paths():
+                name = wanted[path]
+                entrance = Entrance(partial(self._let_in, name), partial(self._turn_away, name))
+                self._door.open(path, entrance)
             self._changed = True
         self._loop.wake()
 
     def asked(self) -> dict[str, str]:
         """By interface, the UID of the pod that has it and waits for a map of its own."""
         with self._lock:
-            waiting = [one for one in self._connections if one.needs_map()]
-            return {one.interface: one.peer.pod for one in waiting}
+            return {one.interface: one.peer.pod for one in self._in_need()}
 
     def is_alive(self) -> bool:
         """Whether it still serves; False after a defect."""
@@ -91,102 +88,37 @@ class PluginServer:
         self._release()
 
     def _release(self) -> None:
-        for name in tuple(self._listeners):
-            self._stop_listening(name)
-        for connection in self._connections:
-            connection.drop()
+        self._door.shut_all()
+        self._connections.drop()
         self._log.close()
         self._loop.close()
 
-    def _listen(self, name: str) -> None:
-        made = listen(self._place / name / SOCKET, MOST_CONNECTIONS)
-        self._listeners[name] = made
-        self._loop.watch(made.fileno(), partial(self._accept, made, name))
-
-    def _stop_listening(self, name: str) -> None:
-        listener = self._listeners.pop(name)
-        self._loop.forget(listener.fileno())
-        with contextlib.suppress(FileNotFoundError):
-            (self._place / name / SOCKET).unlink()
-        hang_up(listener, _UNKNOWN, self._closing)
-
-    def _accept(self, listener: socket.socket, name: str) -> None:
-        try:
-            accepted, _ = listener.accept()
-        except OSError as error:
-            self._be_deaf(str(error))
-            return
-        accepted.setblocking(False)
-        try:
-            peer, pidfd = identify(accepted)
-        except (Unidentified, OSError) as error:
-            self._log.warning(_UNKNOWN, "map of %s: refused a connection: %s", name, error)
-            hang_up(accepted, _UNKNOWN, self._closing)
-            return
-        owner = (peer.uid, peer.pod)
-        if self._is_too_many(owner):
+    def _let_in(self, name: str, channel: Channel) -> None:
+        if self._connections.too_many(channel.owner, besides=self._closing.total()):
             words = "map of %s: refused to user %s: TooManyConnections"
-            self._log.warning(owner, words, name, peer.uid)
-            os.close(pidfd)
-            hang_up(accepted, owner, self._closing)
+            self._log.warning(channel.owner, words, name, channel.peer.uid)
+            channel.close()
             return
         granted = self._grants, self._maps
-        connection = PluginConnection(accepted, (peer, pidfd), name, granted, self._shared)
-        self._connections.add(connection)
-        self._loop.watch(accepted.fileno(), lambda: self._serve(connection, connection.read))
-        self._loop.watch(pidfd, lambda: self._end(connection))
+        self._connections.add(PluginConnection(channel, name, granted, self._log))
 
-    def _be_deaf(self, why: str) -> None:
-        self._log.error(_UNKNOWN, "cannot accept a connection: %s", why)
-        for listener in self._listeners.values():
-            self._loop.forget(listener.fileno())
-        self._hear_again = time.monotonic() + _DEAF_SECONDS
+    def _turn_away(self, name: str, connection: socket.socket, why: str) -> None:
+        self._log.warning(UNKNOWN, "map of %s: refused a connection: %s", name, why)
+        hang_up(connection, UNKNOWN, self._closing)
 
-    def _hear(self) -> None:
-        self._hear_again = None
-        for name, listener in self._listeners.items():
-            # Others have come since then.
-            if not self._loop.watches(listener.fileno()):
-                self._loop.watch(listener.fileno(), partial(self._accept, listener, name))
+    def _try_all_again(self) -> None:
+        self._changed = False
+        for connection in self._connections:
+            if not connection.channel.over:
+                self._connections.step(connection, connection.try_again)
 
-    def _is_too_many(self, owner: Owner) -> bool:
-        of_owner = sum(connection.channel.owner == owner for connection in self._connections)
-        return (
-            len(self._connections) + self._closing.total() >= MOST_CONNECTIONS
-            or of_owner + self._closing.stuck(owner) >= MOST_OF_PEER
-        )
+    def _in_need(self) -> frozenset[PluginConnection]:
+        return frozenset(one for one in self._connections if one.needs_map())
 
-    def _serve(self, connection: PluginConnection, step: Callable[[], None]) -> None:
-        told = connection.needs_map()
-        try:
-            step()
-            if connection.needs_map() and not told:
-                self._tell()
-        except Exception:
-            # The others must not suffer from a defect that one of them has found.
-            owner, pid = connection.channel.owner, connection.channel.peer.pid
-            self._log.error(owner, "cannot serve process %s", pid, defect=True)
-            connection.channel.over = True
+    def _needs(self) -> float | None:
+        return None if self._in_need() == self._told else NOW
 
-    def _end(self, connection: PluginConnection) -> None:
-        self._connections.discard(connection)
-        for descriptor in (connection.channel.socket.fileno(), connection.channel.pidfd):
-            self._loop.forget(descriptor)
-        connection.drop()
-
-    def _soonest(self) -> float | None:
-        """When a connection is to be tried again, expires or is to be ended."""
-        times = [c.deadline() for c in self._connections]
-        times += [NOW for connection in self._connections if connection.channel.over]
-        return NOW if self._changed else min(times, default=None)
-
-    def _pass_time(self) -> None:
-        now = time.monotonic()
-        changed, self._changed = self._changed, False
-        for connection in tuple(self._connections):
-            if changed and not connection.channel.over:
-                self._serve(connection, connection.try_again)
-            if not connection.channel.over and now >= connection.deadline():
-                self._serve(connection, connection.expire)
-            if connection.channel.over:
-                self._end(connection)
+    def _tell_needs(self) -> None:
+        before, self._told = self._told, self._in_need()
+        if self._told - before:
+            self._tell()

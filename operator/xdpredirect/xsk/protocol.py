@@ -1,6 +1,6 @@
 """The broker's half of a conversation as a state machine: pure. docs/protocol.md specifies it.
 
-Called by `server` with what came in; it answers with what is to be done. What only the kernel
+Called by `connection` with what came in; it answers with what is to be done. What only the kernel
 knows, whether a queue can be had, comes back as an outcome.
 
     step = receive(step.talk, Received(b"take eth0 0 2048 2048", descriptors=0))

@@ -13,8 +13,9 @@ import pytest
 
 from tests.unit.xsk.plugin import GRANT as OF_A_USER
 from tests.unit.xsk.plugin import wait
-from xdpredirect.xsk import protocol, server
-from xdpredirect.xsk.client_log import ClientLog, Shared
+from xdpredirect.xsk import door, protocol
+from xdpredirect.xsk.channel import Channel
+from xdpredirect.xsk.client_log import ClientLog
 from xdpredirect.xsk.closing import Closing
 from xdpredirect.xsk.connection import Connection
 from xdpredirect.xsk.grants import Grant, Peer
@@ -85,8 +86,8 @@ class Waiting:
         self.pod, self.leases = pod, Leases(NoSlots(), memory)
         self.client, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.client.settimeout(SECONDS)
-        shared = Shared(Closing(), ClientLog(log))
-        self.connection = Connection(ours, pod.who(), self.leases, shared)
+        channel = Channel(ours, pod.who(), Closing())
+        self.connection = Connection(channel, self.leases, ClientLog(log))
         self.client.send(HELLO)
         self.connection.read()
         assert self.client.recv(128) == b"hello 1"
@@ -119,11 +120,11 @@ def waiting(pod: Pod, tmp_path: Path) -> Iterator[Waiting]:
 
 
 def test_it_is_looked_at_once_it_is_granted(waiting: Waiting) -> None:
-    waiting.connection.try_again()
+    waiting.connection.expire()
     assert waiting.connection.waiting
     assert waiting.pod.is_kept()
     waiting.leases.update([GRANT])
-    waiting.connection.try_again()
+    waiting.connection.expire()
     assert not waiting.connection.waiting
     assert waiting.reason() == "WrongSocket"
     assert waiting.pod.is_closed()
@@ -134,7 +135,7 @@ def test_it_is_refused_when_it_has_waited_for_long_enough(
     waiting: Waiting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "PATIENCE_SECONDS", 0.0)
-    waiting.connection.try_again()
+    waiting.connection.expire()
     assert not waiting.connection.waiting
     assert waiting.reason() == "NotGranted"
     assert waiting.pod.is_closed()
@@ -142,15 +143,15 @@ def test_it_is_refused_when_it_has_waited_for_long_enough(
 
 
 def test_it_is_kept_until_the_connection_ends(waiting: Waiting) -> None:
-    assert waiting.connection.deadline() is None
-    waiting.connection.drop()
+    assert not waiting.connection.reads()
+    waiting.connection.close()
     assert waiting.pod.is_closed()
 
 
 def test_nobody_gets_what_one_has_waited_for_that_has_ended(waiting: Waiting) -> None:
     waiting.leases.update([GRANT])
     waiting.pod.end()
-    waiting.connection.try_again()
+    waiting.connection.expire()
     assert waiting.connection.channel.over
     waiting.client.setblocking(False)
     with pytest.raises(BlockingIOError):
@@ -163,7 +164,7 @@ def test_a_defect_while_it_waits(waiting: Waiting, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(waiting.leases, "bring", fail)
     with pytest.raises(RuntimeError, match="by this test"):
-        waiting.connection.try_again()
+        waiting.connection.expire()
 
 
 def has_a_client_that_waits(server: Server) -> bool:
@@ -177,7 +178,7 @@ def test_it_is_closed_at_the_end_of(
 ) -> None:
     # Or it would be closed by the refusal.
     monkeypatch.setattr(protocol, "PATIENCE_SECONDS", 3600.0)
-    monkeypatch.setattr(server, "identify", lambda _: pod.who())
+    monkeypatch.setattr(door, "identify", lambda _: pod.who())
     made = Server(tmp_path, NoSlots(), tmp_path / "sockets.json")
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
         client.settimeout(SECONDS)
