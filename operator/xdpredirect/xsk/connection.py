@@ -71,10 +71,12 @@ class Connection:
 
     def close(self) -> None:
         """Everything it holds is given up."""
-        for lease in self._held.values():
-            self._say("%s: given up by process %s", lease)
-            self._leases.end(lease)
-        self.channel.close()
+        try:
+            for lease in self._held.values():
+                self._say("%s: given up by process %s", lease)
+                self._leases.end(lease)
+        finally:
+            self.channel.close()
 
     def _try_again(self, question: Take | Return | Bring) -> None:
         if has_ended(self.channel.pidfd):

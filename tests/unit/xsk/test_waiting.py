@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -167,29 +168,49 @@ def test_a_defect_while_it_waits(waiting: Waiting, monkeypatch: pytest.MonkeyPat
         waiting.connection.expire()
 
 
+class Served(NamedTuple):
+    """A server with one client, whose process is the pod's, that has brought."""
+
+    server: Server
+    client: socket.socket
+
+
 def has_a_client_that_waits(server: Server) -> bool:
     with server._lock:
         return any(connection.waiting for connection in server._connections)
 
 
-@pytest.mark.parametrize("ends", ["the process", "the server"])
-def test_it_is_closed_at_the_end_of(
-    pod: Pod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str
-) -> None:
-    # Or it would be closed by the refusal.
-    monkeypatch.setattr(protocol, "PATIENCE_SECONDS", 3600.0)
+@pytest.fixture
+def served(pod: Pod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setattr(door, "identify", lambda _: pod.who())
-    made = Server(tmp_path, NoSlots(), tmp_path / "sockets.json")
+    # Or the wait would end by itself.
+    monkeypatch.setattr(protocol, "PATIENCE_SECONDS", 3600.0)
+    server = Server(tmp_path, NoSlots(), tmp_path / "sockets.json")
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
         client.settimeout(SECONDS)
         client.connect(str(tmp_path / NAME))
         client.send(HELLO)
         assert client.recv(128) == b"hello 1"
         pod.bring(client)
-        wait(lambda: has_a_client_that_waits(made))
-        if ends == "the process":
-            pod.end()
-            assert client.recv(512) == b""
-            assert pod.is_closed()
-        made.close()
-        assert pod.is_closed()
+        wait(lambda: has_a_client_that_waits(server))
+        yield Served(server, client)
+    server.close()
+    assert pod.is_closed()
+
+
+def test_it_is_closed_at_the_end_of_the_process(served: Served, pod: Pod) -> None:
+    pod.end()
+    assert served.client.recv(512) == b""
+    assert pod.is_closed()
+    assert served.server.is_alive()
+
+
+def test_it_is_closed_at_the_end_of_the_server(served: Served) -> None:
+    """By the fixture, which looks."""
+    assert served.server.is_alive()
+
+
+def test_what_is_said_while_it_waits_is_answered_afterwards(served: Served) -> None:
+    served.client.send(b"release eth0 1")
+    served.server.update([GRANT])
+    assert [served.client.recv(512).split()[1] for _ in range(2)] == [b"WrongSocket", b"NotHeld"]
