@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from xdpredirect.xsk.channel import Channel, hang_up
 from xdpredirect.xsk.client_log import Shared
-from xdpredirect.xsk.clients import MOST_CONNECTIONS
 from xdpredirect.xsk.closing import Owner
+from xdpredirect.xsk.connections import MOST_CONNECTIONS
 from xdpredirect.xsk.event_loop import EventLoop
 from xdpredirect.xsk.identity import Unidentified, identify
 from xdpredirect.xsk.listener import listen

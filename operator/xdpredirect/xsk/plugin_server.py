@@ -14,8 +14,8 @@ from pathlib import Path
 
 from xdpredirect.xsk.channel import Channel, hang_up
 from xdpredirect.xsk.client_log import ClientLog, Shared
-from xdpredirect.xsk.clients import Clients
 from xdpredirect.xsk.closing import Closing
+from xdpredirect.xsk.connections import Connections
 from xdpredirect.xsk.door import UNKNOWN, Door, Entrance
 from xdpredirect.xsk.event_loop import NOW, EventLoop
 from xdpredirect.xsk.grants import Grant, WholeMaps
@@ -47,7 +47,7 @@ class PluginServer:
         self._loop.at(self._log.deadline, self._log.tell)
         self._door = Door(self._loop, shared)
         self._loop.at(lambda: NOW if self._changed else None, self._try_all_again)
-        self._connections = Clients[PluginConnection](self._loop, shared)
+        self._connections = Connections[PluginConnection](self._loop, shared)
         self._loop.at(self._needs, self._tell_needs)
         try:
             self.update(grants)

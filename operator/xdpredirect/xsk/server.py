@@ -14,9 +14,9 @@ from typing import Self
 
 from xdpredirect.xsk.channel import Channel, send_off
 from xdpredirect.xsk.client_log import ClientLog, Shared
-from xdpredirect.xsk.clients import MOST_CONNECTIONS, Clients
 from xdpredirect.xsk.closing import Closing
 from xdpredirect.xsk.connection import Connection
+from xdpredirect.xsk.connections import MOST_CONNECTIONS, Connections
 from xdpredirect.xsk.door import UNKNOWN, Door, Entrance
 from xdpredirect.xsk.event_loop import EventLoop
 from xdpredirect.xsk.grants import Grant, Slots
@@ -60,7 +60,7 @@ class Server:
         self._loop.at(self._log.deadline, self._log.tell)
         self._door = Door(self._loop, shared, self._problem)
         self._loop.at(self._releasing, self._look_at_releasing)
-        self._connections = Clients[Connection](self._loop, shared)
+        self._connections = Connections[Connection](self._loop, shared)
         self._loop.at(self._news, self._tell)
         try:
             self._door.open(directory / NAME, Entrance(self._let_in, self._turn_away))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from xdpredirect.xsk import device_plugin
-from xdpredirect.xsk.clients import MOST_CONNECTIONS, MOST_OF_PEER
+from xdpredirect.xsk.connections import MOST_CONNECTIONS, MOST_OF_PEER
 from xdpredirect.xsk.device_plugin import (
     MOST_MESSAGES,
     MOST_REFUSALS,

@@ -15,7 +15,7 @@ from tests.unit.xsk.plugin import (
     descriptors,
     wait,
 )
-from xdpredirect.xsk.clients import MOST_OF_PEER
+from xdpredirect.xsk.connections import MOST_OF_PEER
 from xdpredirect.xsk.plugin_server import PLACE, SOCKET, PluginServer
 
 

@@ -14,8 +14,8 @@ MOST_CONNECTIONS, MOST_OF_PEER = 256, 16
 """Of all, and of a user or a pod."""
 
 
-class Client(Protocol):
-    """A connection, of whatever protocol."""
+class AnyConnection(Protocol):
+    """One of whatever protocol: what `connection` and `plugin_connection` have in common."""
 
     channel: Channel
 
@@ -35,19 +35,19 @@ class Client(Protocol):
         """It is over."""
 
 
-_Client = TypeVar("_Client", bound=Client)
+_Connection = TypeVar("_Connection", bound=AnyConnection)
 
 
-class Clients(Generic[_Client]):
+class Connections(Generic[_Connection]):
     """Iterates over those of now; they may end meanwhile."""
 
     def __init__(self, loop: EventLoop, shared: Shared) -> None:
         self._loop = loop
         self._closing, self._log = shared
-        self._all: set[_Client] = set()
+        self._all: set[_Connection] = set()
         loop.at(self._deadline, self._pass_time)
 
-    def __iter__(self) -> Iterator[_Client]:
+    def __iter__(self) -> Iterator[_Connection]:
         return iter(tuple(self._all))
 
     def too_many(self, owner: Owner, besides: int = 0) -> str:
@@ -55,59 +55,59 @@ class Clients(Generic[_Client]):
         count as well."""
         if len(self._all) + besides >= MOST_CONNECTIONS:
             return f"the broker serves {MOST_CONNECTIONS} at most"
-        of_owner = sum(client.channel.owner == owner for client in self._all)
+        of_owner = sum(connection.channel.owner == owner for connection in self._all)
         if of_owner + self._closing.stuck(owner) >= MOST_OF_PEER:
             return f"a user or a pod has {MOST_OF_PEER} at most"
         return ""
 
-    def add(self, client: _Client) -> None:
+    def add(self, connection: _Connection) -> None:
         """Serve one more, until it is over or its process ends."""
-        self._all.add(client)
-        self._hear(client)
-        self._loop.watch(client.channel.pidfd, partial(self._end, client))
+        self._all.add(connection)
+        self._hear(connection)
+        self._loop.watch(connection.channel.pidfd, partial(self._end, connection))
 
-    def step(self, client: _Client, call: Callable[[], None]) -> None:
-        """Something that one of them does: nobody else suffers from it."""
-        self._guard(client, call)
-        descriptor = client.channel.socket.fileno()
-        if not client.reads():
+    def step(self, connection: _Connection, call: Callable[[], None]) -> None:
+        """Carry out what one of them does next; nobody else suffers from a defect in it."""
+        self._guard(connection, call)
+        descriptor = connection.channel.socket.fileno()
+        if not connection.reads():
             self._loop.forget(descriptor)
         elif not self._loop.watches(descriptor):
-            self._hear(client)
+            self._hear(connection)
 
     def drop(self) -> None:
         """Close all connections, at the end of the server. What clients have stays with them."""
-        for client in self._all:
-            client.channel.close()
+        for connection in self._all:
+            connection.channel.close()
 
-    def _hear(self, client: _Client) -> None:
-        call = partial(self.step, client, client.read)
-        self._loop.watch(client.channel.socket.fileno(), call)
+    def _hear(self, connection: _Connection) -> None:
+        call = partial(self.step, connection, connection.read)
+        self._loop.watch(connection.channel.socket.fileno(), call)
 
-    def _guard(self, client: _Client, call: Callable[[], None]) -> None:
+    def _guard(self, connection: _Connection, call: Callable[[], None]) -> None:
         try:
             call()
         except Exception:
             # The others must not suffer from a defect that one of them has found.
-            channel = client.channel
+            channel = connection.channel
             self._log.error(channel.owner, "cannot serve process %s", channel.peer.pid, defect=True)
             channel.over = True
 
-    def _end(self, client: _Client) -> None:
-        self._all.discard(client)
-        for descriptor in (client.channel.socket.fileno(), client.channel.pidfd):
+    def _end(self, connection: _Connection) -> None:
+        self._all.discard(connection)
+        for descriptor in (connection.channel.socket.fileno(), connection.channel.pidfd):
             self._loop.forget(descriptor)
-        self._guard(client, client.close)
+        self._guard(connection, connection.close)
 
     def _deadline(self) -> float | None:
-        if any(client.channel.over for client in self._all):
+        if any(connection.channel.over for connection in self._all):
             return NOW
-        times = [due for client in self._all if (due := client.deadline()) is not None]
+        times = [due for connection in self._all if (due := connection.deadline()) is not None]
         return min(times, default=None)
 
     def _pass_time(self) -> None:
-        for client in self:
-            if not client.channel.over and has_passed(client.deadline()):
-                self.step(client, client.expire)
-            if client.channel.over:
-                self._end(client)
+        for connection in self:
+            if not connection.channel.over and has_passed(connection.deadline()):
+                self.step(connection, connection.expire)
+            if connection.channel.over:
+                self._end(connection)
