@@ -14,16 +14,16 @@ its source in a cluster would have written it; a pod is a network namespace and 
 import json
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.cluster.pod_objects import cgroup_of
+from tests.kernel.connector import connected
 from tests.kernel.handing import PYTHON_PATH
 from tests.kernel.lab import Host, Lab, Port
-from tests.kernel.lifecycle import PATIENCE, until
+from tests.kernel.lifecycle import until
 from tests.kernel.moving import OWN, Moving, interface
 from tests.kernel.switch import CATCH_ALL, INGRESS, redirect, rule
 from tests.kernel.testpmd import Testpmd, running
@@ -156,18 +156,11 @@ class PodHanding(Moving):
     def client(self, where: Pod | Host) -> Iterator[Client]:
         """A conversation of root's in a pod, or of a process of no pod on a host of the lab."""
         host, before = (where.host, where.enter()) if isinstance(where, Pod) else (where, ())
-        words = [sys.executable, "-m", "tests.kernel.connector", str(self.server)]
-        back = self.dut.state_dir / "back.sock"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-            listener.settimeout(PATIENCE)
-            listener.bind(str(back))
-            listener.listen()
-            env = {"PYTHONPATH": PYTHON_PATH}
-            with host.running([*before, *words, str(back)], env=env), listener.accept()[0] as own:
-                back.unlink()
-                _, (connection,), _, _ = socket.recv_fds(own, 4, 1)
-                with Client(back, connected=socket.socket(fileno=connection)) as client:
-                    yield client
+        with (
+            connected(host, self.server, *before, path=PYTHON_PATH) as (connection, _),
+            Client(self.server, connected=connection) as client,
+        ):
+            yield client
 
     def log(self) -> str:
         """What the agent has said."""

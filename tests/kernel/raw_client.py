@@ -27,12 +27,14 @@ SO_SNDBUFFORCE = 32
 
 
 class RawClient:
-    """One connection. Descriptors that it is given are closed with it."""
+    """One connection, which may have been made before. Descriptors that it is given are closed with
+    it."""
 
-    def __init__(self, directory: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(self, directory: Path, connected: socket.socket | None = None) -> None:
+        self._socket = connected or socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(PATIENCE_SECONDS)
-        self._socket.connect(str(directory / NAME))
+        if connected is None:
+            self._socket.connect(str(directory / NAME))
         self.descriptors: list[int] = []
 
     def __enter__(self) -> Self:

@@ -18,7 +18,7 @@ from tests.kernel.powerless import NOBODY
 from tests.kernel.raw_client import RawClient
 from tests.kernel.stubborn_file import stubborn_file
 from tests.kernel.test_xsk_identity import answers
-from xdpredirect.xsk import closing, server
+from xdpredirect.xsk import closing, connections
 
 HELLO = b"hello 1 a"
 FOR_AN_HOUR, AND_RESET = struct.pack("=ii", 1, 3600), struct.pack("=ii", 1, 0)
@@ -103,7 +103,7 @@ def test_a_file_system_that_does_not_answer(lab: Lab, tmp_path: Path, record: by
 def test_who_lingers_at_a_closed_door(lab: Lab) -> None:
     with brokered(lab) as b, ExitStack() as stack:
         b.grant(users={0, NOBODY})
-        for _ in range(server.MOST_OF_PEER):
+        for _ in range(connections.MOST_OF_PEER):
             stack.enter_context(RawClient(b.directory)).ask(HELLO)
         with lingering(b) as made:
             with b.server._lock, RawClient(b.directory) as attacker:
@@ -116,10 +116,10 @@ def test_who_lingers_at_a_closed_door(lab: Lab) -> None:
 
 def test_who_lingers_too_often_is_served_no_more(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(closing, "STUCK_SECONDS", 0.0)
-    monkeypatch.setattr(server, "MOST_OF_PEER", 3)
+    monkeypatch.setattr(connections, "MOST_OF_PEER", 3)
     with brokered(lab) as b, ExitStack() as stack:
         b.grant(users={NOBODY})
-        for number in range(server.MOST_OF_PEER):
+        for number in range(connections.MOST_OF_PEER):
             made = stack.enter_context(lingering(b))
             with RawClient(b.directory) as attacker:
                 assert attacker.ask(HELLO) == "hello 1"

@@ -17,7 +17,7 @@ from tests.kernel.brokered import Brokered, brokered
 from tests.kernel.lab import Lab
 from tests.kernel.raw_client import RawClient
 from xdpredirect.errors import SocketRefused
-from xdpredirect.xsk import protocol, server
+from xdpredirect.xsk import connections, protocol
 
 HELLO, TAKE = b"hello 1 a", b"take p1 0 64 2048"
 # SCM_MAX_FD of the kernel.
@@ -168,12 +168,12 @@ def test_a_defect_ends_the_connection_that_has_found_it_and_no_other(
 
 def test_connections_of_one_user(lab: Lab) -> None:
     with attacked(lab) as b, ExitStack() as stack:
-        for _ in range(server.MOST_OF_PEER):
+        for _ in range(connections.MOST_OF_PEER):
             client = stack.enter_context(RawClient(b.directory))
             assert client.ask(HELLO) == "hello 1"
         for _ in range(100):
             with RawClient(b.directory) as more:
-                words = f"a user or a pod has {server.MOST_OF_PEER} at most"
+                words = f"a user or a pod has {connections.MOST_OF_PEER} at most"
                 assert more.hear() == f"refused TooManyConnections {words}"
                 assert more.hear() == ""
             # Our own client says hello at once, whether or not it is too late for that.
@@ -183,7 +183,7 @@ def test_connections_of_one_user(lab: Lab) -> None:
 
 
 def test_connections_of_all(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "MOST_CONNECTIONS", 3)
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 3)
     with attacked(lab) as b, ExitStack() as stack:
         for _ in range(3):
             stack.enter_context(RawClient(b.directory)).ask(HELLO)

@@ -1,4 +1,4 @@
-"""Closing what strangers have sent, which can take for ever. Used by `server` and `connection`.
+"""Closing what strangers have sent, which can take for ever. Used by `channel` and `door`.
 
 close() of a TCP socket waits as long as its owner has set SO_LINGER to, that of a file of FUSE for
 a program of its owner. The kernel also closes what is still on its way in a Unix socket, in the

@@ -1,19 +1,15 @@
 """One client of the broker: carries out what `protocol` says. Made and called by `server`."""
 
-import array
-import contextlib
-import os
-import socket
 import time
 
 from xdpredirect.xsk import protocol
-from xdpredirect.xsk.client_log import Shared
-from xdpredirect.xsk.closing import Closing, Owner
-from xdpredirect.xsk.grants import Peer, Refusal
+from xdpredirect.xsk.channel import Channel
+from xdpredirect.xsk.client_log import ClientLog
+from xdpredirect.xsk.grants import Refusal
+from xdpredirect.xsk.identity import has_ended
 from xdpredirect.xsk.lease import Busy, Lease
 from xdpredirect.xsk.leases import Leases
 from xdpredirect.xsk.messages import (
-    REQUEST_OCTETS,
     Bound,
     Bring,
     Refused,
@@ -23,68 +19,49 @@ from xdpredirect.xsk.messages import (
     Told,
     record,
 )
-from xdpredirect.xsk.protocol import Ask, HangUp, Log, Received, Send, Step, Talk
-
-_CLOEXEC = 0x40000000  # MSG_CMSG_CLOEXEC
-_QUIET = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
-_NO_DESCRIPTOR = -1
+from xdpredirect.xsk.protocol import Ask, HangUp, Log, Send, Step, Talk
 
 
 class Connection:
-    """Owns the socket and the pidfd; `over` once it is to be closed. What it is `waiting` for is to
-    be tried `again` at that time of the monotonic clock."""
+    """While it is `waiting` for something nothing is read of it."""
 
-    def __init__(
-        self, connection: socket.socket, who: tuple[Peer, int], leases: Leases, shared: Shared
-    ) -> None:
-        self.socket, self._leases = connection, leases
-        self._closing, self._log = shared
-        self.peer, self.pidfd = who
-        self.over, self.again = False, 0.0
-        self.waiting: Take | None = None
+    def __init__(self, channel: Channel, leases: Leases, log: ClientLog) -> None:
+        self.channel, self._peer = channel, channel.peer
+        self._leases, self._log = leases, log
+        self.waiting: Take | Return | Bring | None = None
+        self._again = self._asked = 0.0
         self._talk = Talk()
         self._held: dict[tuple[str, int], Lease] = {}
-        self._heard = self._asked = time.monotonic()
 
-    @property
-    def owner(self) -> Owner:
-        """Whose limits it counts for."""
-        return self.peer.uid, self.peer.pod
+    def reads(self) -> bool:
+        """Not while the last record has no answer."""
+        return self.waiting is None
 
     def deadline(self) -> float | None:
-        """When the client will have been silent for too long, on the monotonic clock."""
+        """When it is to be tried again, or the client will have been silent for too long, on the
+        monotonic clock."""
+        if self.waiting:
+            return self._again
         patience = protocol.patience(self._talk)
-        return None if patience is None or self.waiting else self._heard + patience
+        return None if patience is None else self.channel.heard + patience
 
     def read(self) -> None:
         """Take one record and answer it."""
-        try:
-            received, descriptors = take_record(self.socket)
-        except BlockingIOError:
-            return
-        except OSError:
-            self.over = True
+        received = self.channel.receive()
+        if received is None:
             return
         try:
-            self._heard = time.monotonic()
-            if not received.data:
-                # The end of the connection; an empty record looks the same.
-                self.over = True
-                return
-            given = descriptors[0] if descriptors else _NO_DESCRIPTOR
-            self._carry_out(protocol.receive(self._talk, received), given)
+            self._carry_out(protocol.receive(self._talk, received))
         finally:
-            for descriptor in descriptors:
-                self._closing.close(self.owner, descriptor)
-
-    def try_again(self) -> None:
-        """To get the queue that was busy."""
-        if self.waiting:
-            self._take(self.waiting)
+            if not self.waiting:
+                self.channel.let_go()
 
     def expire(self) -> None:
-        """It was silent for too long."""
-        self._carry_out(protocol.expire(self._talk))
+        """That time has come."""
+        if self.waiting:
+            self._try_again(self.waiting)
+        else:
+            self._carry_out(protocol.expire(self._talk))
 
     def withdraw(self, lease: Lease) -> None:
         """Tell the client that its queue was taken back, if it is this one's."""
@@ -94,74 +71,80 @@ class Connection:
 
     def close(self) -> None:
         """Everything it holds is given up."""
-        for lease in self._held.values():
-            self._say("%s: given up by process %s", lease)
-            self._leases.end(lease)
-        self.drop()
+        try:
+            for lease in self._held.values():
+                self._say("%s: given up by process %s", lease)
+                self._leases.end(lease)
+        finally:
+            self.channel.close()
 
-    def drop(self) -> None:
-        """Close the connection alone; its leases are the caller's."""
-        self._held.clear()
-        hang_up(self.socket, self.owner, self._closing)
-        os.close(self.pidfd)
+    def _try_again(self, question: Take | Return | Bring) -> None:
+        if has_ended(self.channel.pidfd):
+            # Whoever has the connection now is not the one who asked.
+            self.channel.over = True
+            return
+        self._answer(question)
+        if not self.waiting:
+            self.channel.let_go()
 
-    def _carry_out(self, step: Step, descriptor: int = _NO_DESCRIPTOR) -> None:
+    def _carry_out(self, step: Step) -> None:
         self._talk = step.talk
         for effect in step.effects:
             match effect:
                 case Send(data):
-                    self._send(data)
+                    self.channel.send(data)
                 case Log(name):
-                    who = f"process {self.peer.pid} of user {self.peer.uid}"
-                    where = self.peer.pod and " in a pod"
-                    self._log.info(self.owner, "%s%s says it is %s", who, where, name)
+                    who = f"process {self._peer.pid} of user {self._peer.uid}"
+                    where = self._peer.pod and " in a pod"
+                    self._log.info(self.channel.owner, "%s%s says it is %s", who, where, name)
                 case HangUp():
-                    self.over = True
-                case Ask(Take() as take):
-                    self._asked = time.monotonic()
-                    self._take(take)
-                case Ask((Return() | Bring()) as given):
-                    self._hold(given, descriptor)
+                    self.channel.over = True
                 case Ask(Release() as release):
                     self._release(release)
+                case Ask((Take() | Return() | Bring()) as question):
+                    self._asked = time.monotonic()
+                    self._answer(question)
 
-    def _take(self, take: Take) -> None:
-        handed = self._taken(take)
-        if isinstance(handed, Refusal):
-            now = time.monotonic()
-            pause = protocol.pause(handed.reason, bool(self.peer.pod), now - self._asked)
-            if pause is not None:
-                self.waiting, self.again = take, now + pause
-                return
-            self.waiting = None
-            self._refuse(take, handed)
-            return
+    def _answer(self, question: Take | Return | Bring) -> None:
+        lease = self._lease(question)
         self.waiting = None
-        self._held[handed.place] = handed
-        self._say("%s: handed to process %s", handed)
-        bound = _bound(take, handed)
-        step = protocol.settle(self._talk, take, bound)
-        self._talk = step.talk
-        self._send(record(bound), handed.socket.fileno(), handed.memfd)
-
-    def _taken(self, take: Take) -> Lease | Refusal:
-        try:
-            return self._leases.take(self.peer, take)
-        except Busy:
-            words = f"another socket has queue {take.queue} of {take.interface}"
-            return Refusal("QueueBusy", words)
-
-    def _hold(self, given: Return | Bring, descriptor: int) -> None:
-        again = isinstance(given, Return)
-        hold = self._leases.resume if again else self._leases.bring
-        lease = hold(self.peer, given.interface, given.queue, descriptor)
         if isinstance(lease, Refusal):
-            self._refuse(given, lease)
+            if not self._waits(question, lease):
+                self._refuse(question, lease)
             return
         self._held[lease.place] = lease
-        self._say("%s: brought back by process %s" if again else "%s: brought by process %s", lease)
-        told = _told("kept" if again else "brought", given)
-        self._carry_out(protocol.settle(self._talk, given, told))
+        match question:
+            case Take():
+                self._say("%s: handed to process %s", lease)
+                bound = _bound(question, lease)
+                self._talk = protocol.settle(self._talk, question, bound).talk
+                self.channel.send(record(bound), lease.socket.fileno(), lease.memfd)
+            case Return():
+                self._say("%s: brought back by process %s", lease)
+                self._carry_out(protocol.settle(self._talk, question, _told("kept", question)))
+            case Bring():
+                self._say("%s: brought by process %s", lease)
+                self._carry_out(protocol.settle(self._talk, question, _told("brought", question)))
+
+    def _lease(self, question: Take | Return | Bring) -> Lease | Refusal:
+        place = question.interface, question.queue
+        match question:
+            case Return():
+                return self._leases.resume(self._peer, *place, self.channel.given[0])
+            case Bring():
+                return self._leases.bring(self._peer, *place, self.channel.given[0])
+        try:
+            return self._leases.take(self._peer, question)
+        except Busy:
+            return Refusal("QueueBusy", f"another socket has queue {place[1]} of {place[0]}")
+
+    def _waits(self, question: Take | Return | Bring, why: Refusal) -> bool:
+        """Whether it is not to be told so yet."""
+        now = time.monotonic()
+        pause = protocol.pause(question, why.reason, bool(self._peer.pod), now - self._asked)
+        if pause is not None:
+            self.waiting, self._again = question, now + pause
+        return self.waiting is not None
 
     def _release(self, release: Release) -> None:
         lease = self._held.pop((release.interface, release.queue))
@@ -170,60 +153,14 @@ class Connection:
 
     def _refuse(self, question: Take | Return | Bring, refusal: Refusal) -> None:
         place = _name(question.interface, question.queue)
-        who = f"process {self.peer.pid} of user {self.peer.uid}"
+        who = f"process {self._peer.pid} of user {self._peer.uid}"
         words = (place, who, refusal.reason, refusal.sentence)
-        self._log.warning(self.owner, "%s: refused to %s: %s: %s", *words)
+        self._log.warning(self.channel.owner, "%s: refused to %s: %s: %s", *words)
         refused = Refused(refusal.reason, refusal.sentence)
         self._carry_out(protocol.settle(self._talk, question, refused))
 
     def _say(self, form: str, lease: Lease) -> None:
-        self._log.info(self.owner, form, _name(*lease.place), self.peer.pid)
-
-    def _send(self, data: bytes, *descriptors: int) -> None:
-        try:
-            send(self.socket, data, *descriptors)
-        except OSError:
-            # Gone, or it does not read what it asked for.
-            self.over = True
-
-
-def send(connection: socket.socket, data: bytes, *descriptors: int) -> None:
-    """One record, now or never. Raises OSError."""
-    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
-    connection.sendmsg([data], [rights] if descriptors else [], _QUIET)
-
-
-def send_off(connection: socket.socket, owner: Owner, refused: Refused, closing: Closing) -> None:
-    """Refuse a connection and close it."""
-    with contextlib.suppress(OSError):
-        send(connection, record(refused))
-    hang_up(connection, owner, closing)
-
-
-def hang_up(connection: socket.socket, owner: Owner, closing: Closing) -> None:
-    """The client sees the end at once, whatever it has left in the socket."""
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
-    closing.close(owner, connection.detach())
-
-
-def take_record(connection: socket.socket) -> tuple[Received, list[int]]:
-    """A record, and its descriptors as a list for the caller to close.
-
-    One that breaks the rules stays in the socket: what is not taken of it the kernel would close,
-    here and now.
-    """
-    room = socket.CMSG_SPACE(array.array("i").itemsize)
-    flags = socket.MSG_DONTWAIT | socket.MSG_PEEK | _CLOEXEC
-    data, rights, seen, _ = connection.recvmsg(REQUEST_OCTETS, room, flags)
-    numbers = array.array("i")
-    for level, kind, value in rights:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            numbers.frombytes(value[: len(value) - len(value) % numbers.itemsize])
-    cut = bool(seen & (socket.MSG_TRUNC | socket.MSG_CTRUNC))
-    if not cut and len(numbers) <= 1:
-        connection.recv(REQUEST_OCTETS, socket.MSG_DONTWAIT)
-    return Received(data, len(numbers), cut), list(numbers)
+        self._log.info(self.channel.owner, form, _name(*lease.place), self._peer.pid)
 
 
 def _bound(take: Take, lease: Lease) -> Bound:

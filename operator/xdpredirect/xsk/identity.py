@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection, by the kernel's word. Called by `server`.
+"""Who is at the other end of a connection, by the kernel's word. Called by `door`.
 
 SO_PEERPIDFD (Linux 6.5) leads to the very process that connected. Before it there was its number
 only, which may be another's by the time that it is looked at: the process that has it must at

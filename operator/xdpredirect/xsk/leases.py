@@ -1,4 +1,5 @@
-"""The sockets that are handed out, and what becomes of them. Called by `server`.
+"""The sockets that are handed out, and what becomes of them. Made by `server`, called by
+`connection`.
 
 A lease is a queue in the hands of one client. Of each the broker keeps a duplicate descriptor, to
 read its statistics; the XSKMAPs are behind `Slots`, and nobody but the agent writes them.

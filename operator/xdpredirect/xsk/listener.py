@@ -1,5 +1,4 @@
-"""The socket that clients of the broker find in its directory. Called by `server` and
-`plugin_server`."""
+"""The socket that clients of the broker find in its directory. Called by `door`."""
 
 import errno
 import socket

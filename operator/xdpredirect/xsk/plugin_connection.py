@@ -4,27 +4,24 @@ Made and called by `plugin_server`.
 """
 
 import os
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 
 from xdpredirect.xsk import device_plugin, sockets, whole
-from xdpredirect.xsk.client_log import Shared
-from xdpredirect.xsk.closing import Owner
-from xdpredirect.xsk.connection import hang_up, send, take_record
+from xdpredirect.xsk.channel import Channel
+from xdpredirect.xsk.client_log import ClientLog
 from xdpredirect.xsk.device_plugin import Ask, BusyPoll, Connect, Step, Talk, WholeMap
-from xdpredirect.xsk.grants import Grant, Peer, Refusal, WholeMaps
+from xdpredirect.xsk.grants import Grant, Refusal, WholeMaps
 from xdpredirect.xsk.identity import has_ended
 from xdpredirect.xsk.protocol import IDLE_SECONDS, PATIENCE_SECONDS, HangUp, Log, Send
 
-_NO_DESCRIPTOR = -1
 _ENDED = Refusal("Unidentified", "the process has ended")
 
 
 class PluginConnection:
-    """Owns the socket and the pidfd; `over` once it is to be closed. `grants` are those of now, by
-    interface, of which the client may have that of `interface`.
+    """`granted` are the grants of now, by interface, of which the client may have that of
+    `interface`, and the maps.
 
     A pod that says hello may be `waiting` for what is there in a moment: that the agent sees where
     the device is, is told of the pod, or has made it a map of its own. Its device may have another
@@ -33,55 +30,41 @@ class PluginConnection:
 
     def __init__(
         self,
-        connection: socket.socket,
-        who: tuple[Peer, int],
+        channel: Channel,
         interface: str,
         granted: tuple[Mapping[str, Grant], WholeMaps],
-        shared: Shared,
+        log: ClientLog,
     ) -> None:
-        self.socket = connection
-        self._closing, self._log = shared
-        self.peer, self.pidfd = who
+        self.channel, self.peer, self._log = channel, channel.peer, log
         self._grants, self._maps = granted
         self.interface, self._talk = interface, Talk(interface)
-        self._heard = time.monotonic()
-        self.over = False
         self.waiting: Connect | None = None
         self._reason = ""
-
-    @property
-    def owner(self) -> Owner:
-        """Whose limits it counts for."""
-        return self.peer.uid, self.peer.pod
 
     def deadline(self) -> float:
         """When the client will have been silent, or kept waiting, for too long, on the monotonic
         clock."""
         if self.waiting:
-            return self._heard + (IDLE_SECONDS if self.needs_map() else PATIENCE_SECONDS)
-        return self._heard + device_plugin.patience(self._talk)
+            return self.channel.heard + (IDLE_SECONDS if self.needs_map() else PATIENCE_SECONDS)
+        return self.channel.heard + device_plugin.patience(self._talk)
 
     def read(self) -> None:
         """Take one record and answer it."""
-        try:
-            received, descriptors = take_record(self.socket)
-        except BlockingIOError:
-            return
-        except OSError:
-            self.over = True
+        received = self.channel.receive()
+        if received is None:
             return
         try:
-            self._heard = time.monotonic()
-            if not received.data or self.waiting:
-                # The end of the connection; an empty record looks the same. Nobody honest goes on
-                # before there is an answer.
-                self.over = True
+            if self.waiting:
+                # Nobody honest goes on before there is an answer.
+                self.channel.over = True
                 return
-            given = descriptors[0] if descriptors else _NO_DESCRIPTOR
-            self._carry_out(device_plugin.receive(self._talk, received), given)
+            self._carry_out(device_plugin.receive(self._talk, received))
         finally:
-            for descriptor in descriptors:
-                self._closing.close(self.owner, descriptor)
+            self.channel.let_go()
+
+    def reads(self) -> bool:
+        """Always: the end of one that waits is to be seen."""
+        return True
 
     def needs_map(self) -> bool:
         """Whether it waits for a map of its own."""
@@ -96,14 +79,13 @@ class PluginConnection:
         """Nothing came in time."""
         if self.waiting:
             self._greet(self.waiting, last=True)
-        self.over = True
+        self.channel.over = True
 
-    def drop(self) -> None:
+    def close(self) -> None:
         """Close the connection. What the client has got stays with it."""
-        hang_up(self.socket, self.owner, self._closing)
-        os.close(self.pidfd)
+        self.channel.close()
 
-    def _carry_out(self, step: Step, given: int = _NO_DESCRIPTOR) -> None:
+    def _carry_out(self, step: Step) -> None:
         self._talk = step.talk
         for effect in step.effects:
             match effect:
@@ -112,14 +94,14 @@ class PluginConnection:
                 case Ask(Connect() as hello):
                     self._greet(hello)
                 case Ask(BusyPoll() as wanted):
-                    done = self._set_busy_poll(wanted, given)
-                    self._carry_out(device_plugin.settle(self._talk, wanted, done), given)
+                    done = self._set_busy_poll(wanted, self.channel.given[0])
+                    self._carry_out(device_plugin.settle(self._talk, wanted, done))
                 case Send(data):
-                    self._send(data)
+                    self.channel.send(data)
                 case Log(name):
-                    self._log.info(self.owner, "%s says it is on %s", self._who(), name)
+                    self._log.info(self.channel.owner, "%s says it is on %s", self._who(), name)
                 case HangUp():
-                    self.over = True
+                    self.channel.over = True
 
     def _greet(self, hello: Connect, last: bool = False) -> None:
         answer = self._device()
@@ -133,12 +115,12 @@ class PluginConnection:
         else:
             self._talk = replace(self._talk, device=answer)
         self.waiting = None
-        self._heard = time.monotonic()
+        self.channel.heard = time.monotonic()
         self._carry_out(device_plugin.settle(self._talk, hello, granted=not refused))
 
     def _refuse(self, why: Refusal) -> None:
         words = (self.interface, self._who(), why.reason, why.sentence)
-        self._log.warning(self.owner, "map of %s: refused to %s: %s, %s", *words)
+        self._log.warning(self.channel.owner, "map of %s: refused to %s: %s, %s", *words)
 
     def _device(self) -> str | Refusal:
         """By which name the client may have the map now, or why it may not."""
@@ -151,7 +133,7 @@ class PluginConnection:
             device = self._maps.device_of(grant, self.peer.pid)
         except OSError as error:
             return Refusal("Failed", f"it cannot be told where it is: {error}")
-        if has_ended(self.pidfd):
+        if has_ended(self.channel.pidfd):
             # The number may have been another process's when it was used.
             return _ENDED
         return whole.problem_there(self.peer, grant, device) or device
@@ -165,11 +147,11 @@ class PluginConnection:
         try:
             for effect in step.effects:
                 if isinstance(effect, Send):
-                    self._send(effect.data, fd)
+                    self.channel.send(effect.data, fd)
         finally:
             os.close(fd)
         words = (self.interface, self._who())
-        self._log.info(self.owner, "map of %s: handed to %s", *words)
+        self._log.info(self.channel.owner, "map of %s: handed to %s", *words)
 
     def _open(self) -> int | None:
         grant, answer = self._grants.get(self.interface), self._device()
@@ -184,15 +166,8 @@ class PluginConnection:
             return self._maps.whole(grant)
         except OSError as error:
             words = (grant.interface, self._who(), error)
-            self._log.error(self.owner, "map of %s: cannot be handed to %s: %s", *words)
+            self._log.error(self.channel.owner, "map of %s: cannot be handed to %s: %s", *words)
             return None
-
-    def _send(self, data: bytes, *descriptors: int) -> None:
-        try:
-            send(self.socket, data, *descriptors)
-        except OSError:
-            # Gone, or it does not read what it asked for.
-            self.over = True
 
     def _who(self) -> str:
         pod = f" in pod {self.peer.pod}" if self.peer.pod else ""
@@ -202,11 +177,11 @@ class PluginConnection:
         # A device that is away is in the network that a pod has connected from.
         netns = self.peer.netns if self.peer.pod else sockets.own_netns()
         if problem := sockets.problem_of(fd, netns):
-            self._log.warning(self.owner, "busy polling refused: %s", problem.sentence)
+            self._log.warning(self.channel.owner, "busy polling refused: %s", problem.sentence)
             return False
         try:
             sockets.busy_poll(fd, wanted.microseconds, wanted.budget)
         except OSError as error:
-            self._log.warning(self.owner, "busy polling refused: %s", error)
+            self._log.warning(self.channel.owner, "busy polling refused: %s", error)
             return False
         return True

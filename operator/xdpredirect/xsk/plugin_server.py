@@ -7,27 +7,21 @@ everybody; who may have a map is decided by who connects.
 
 import contextlib
 import logging
-import os
-import selectors
 import socket
-import threading
-import time
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
+from xdpredirect.xsk.channel import Channel, hang_up
 from xdpredirect.xsk.client_log import ClientLog, Shared
-from xdpredirect.xsk.closing import Closing, Owner
-from xdpredirect.xsk.connection import hang_up
+from xdpredirect.xsk.closing import Closing
+from xdpredirect.xsk.connections import Connections
+from xdpredirect.xsk.door import UNKNOWN, Door, Entrance
+from xdpredirect.xsk.event_loop import NOW, EventLoop
 from xdpredirect.xsk.grants import Grant, WholeMaps
-from xdpredirect.xsk.identity import Unidentified, identify
-from xdpredirect.xsk.listener import listen
 from xdpredirect.xsk.plugin_connection import PluginConnection
 
 PLACE, SOCKET = "afxdp_dp", "afxdp.sock"
-MOST_CONNECTIONS, MOST_OF_PEER = 256, 16
-_DEAF_SECONDS = 1.0
-_UNKNOWN: Owner = (-1, "")
 log = logging.getLogger("xdpredirect.xsk")
 
 
@@ -45,183 +39,86 @@ class PluginServer:
     ) -> None:
         self._place, self._maps, self._tell = directory / PLACE, maps, changed
         self._grants: dict[str, Grant] = {}
-        self._listeners: dict[str, socket.socket] = {}
-        self._connections: set[PluginConnection] = set()
-        self._lock = threading.Lock()
-        self._closing, self._log = self._shared = Shared(Closing(), ClientLog(log))
-        self._stopping = self._ended = self._changed = False
-        self._hear_again = 0.0
-        self._selector = selectors.DefaultSelector()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._watch(self._wake, self._woken)
-        self._thread = threading.Thread(target=self._run, name="xsk-plugin", daemon=True)
+        self._changed = False
+        self._told: frozenset[PluginConnection] = frozenset()
+        self._closing, self._log = shared = Shared(Closing(), ClientLog(log))
+        self._loop = EventLoop("xsk-plugin", changed)
+        self._lock = self._loop.lock
+        self._loop.at(self._log.deadline, self._log.tell)
+        self._door = Door(self._loop, shared)
+        self._loop.at(lambda: NOW if self._changed else None, self._try_all_again)
+        self._connections = Connections[PluginConnection](self._loop, shared)
+        self._loop.at(self._needs, self._tell_needs)
         try:
             self.update(grants)
         except BaseException:
             self._release()
             raise
-        self._thread.start()
+        self._loop.start()
 
     def update(self, grants: Collection[Grant]) -> None:
         """These are the grants from now on. Raises OSError."""
         with self._lock:
             self._grants.clear()
             self._grants |= {grant.interface: grant for grant in grants}
-            for name in self._listeners.keys() - self._grants.keys():
-                self._stop_listening(name)
+            wanted = {self._place / name / SOCKET: name for name in self._grants}
+            for path in self._door.paths() - wanted.keys():
+                self._door.shut(path)
                 with contextlib.suppress(OSError):
-                    (self._place / name).rmdir()
-            for name in self._grants.keys() - self._listeners.keys():
-                self._listen(name)
+                    path.parent.rmdir()
+            for path in wanted.keys() - self._door.paths():
+                name = wanted[path]
+                entrance = Entrance(partial(self._let_in, name), partial(self._turn_away, name))
+                self._door.open(path, entrance)
             self._changed = True
-        os.eventfd_write(self._wake, 1)
+        self._loop.wake()
 
     def asked(self) -> dict[str, str]:
         """By interface, the UID of the pod that has it and waits for a map of its own."""
         with self._lock:
-            waiting = [one for one in self._connections if one.needs_map()]
-            return {one.interface: one.peer.pod for one in waiting}
+            return {one.interface: one.peer.pod for one in self._in_need()}
 
     def is_alive(self) -> bool:
         """Whether it still serves; False after a defect."""
-        return not self._ended
+        return self._loop.is_alive()
 
     def close(self) -> None:
         """Stop to serve. Directories stay: clients may have them mounted."""
-        self._stopping = True
-        os.eventfd_write(self._wake, 1)
-        self._thread.join()
+        self._loop.stop()
         self._release()
 
     def _release(self) -> None:
-        for name in tuple(self._listeners):
-            self._stop_listening(name)
-        for connection in self._connections:
-            connection.drop()
+        self._door.shut_all()
+        self._connections.drop()
         self._log.close()
-        self._selector.close()
-        os.close(self._wake)
+        self._loop.close()
 
-    def _listen(self, name: str) -> None:
-        made = listen(self._place / name / SOCKET, MOST_CONNECTIONS)
-        self._listeners[name] = made
-        self._watch(made.fileno(), partial(self._accept, made, name))
-
-    def _stop_listening(self, name: str) -> None:
-        listener = self._listeners.pop(name)
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(listener)
-        with contextlib.suppress(FileNotFoundError):
-            (self._place / name / SOCKET).unlink()
-        hang_up(listener, _UNKNOWN, self._closing)
-
-    def _run(self) -> None:
-        try:
-            while not self._stopping:
-                found = self._selector.select(self._time_left())
-                with self._lock:
-                    for key, _ in found:
-                        # Of several events the first may have ended what the others are about.
-                        if self._selector.get_map().get(key.fd) is key:
-                            key.data()
-                    self._pass_time()
-        finally:
-            self._ended = True
-            if not self._stopping:
-                self._tell()
-
-    def _watch(self, descriptor: int, call: Callable[[], None]) -> None:
-        self._selector.register(descriptor, selectors.EVENT_READ, call)
-
-    def _woken(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._wake)
-
-    def _accept(self, listener: socket.socket, name: str) -> None:
-        try:
-            accepted, _ = listener.accept()
-        except OSError as error:
-            self._be_deaf(str(error))
-            return
-        accepted.setblocking(False)
-        try:
-            peer, pidfd = identify(accepted)
-        except (Unidentified, OSError) as error:
-            self._log.warning(_UNKNOWN, "map of %s: refused a connection: %s", name, error)
-            hang_up(accepted, _UNKNOWN, self._closing)
-            return
-        owner = (peer.uid, peer.pod)
-        if self._is_too_many(owner):
+    def _let_in(self, name: str, channel: Channel) -> None:
+        if self._connections.too_many(channel.owner, besides=self._closing.total()):
             words = "map of %s: refused to user %s: TooManyConnections"
-            self._log.warning(owner, words, name, peer.uid)
-            os.close(pidfd)
-            hang_up(accepted, owner, self._closing)
+            self._log.warning(channel.owner, words, name, channel.peer.uid)
+            channel.close()
             return
         granted = self._grants, self._maps
-        connection = PluginConnection(accepted, (peer, pidfd), name, granted, self._shared)
-        self._connections.add(connection)
-        self._watch(accepted.fileno(), lambda: self._serve(connection, connection.read))
-        self._watch(pidfd, lambda: self._end(connection))
+        self._connections.add(PluginConnection(channel, name, granted, self._log))
 
-    def _be_deaf(self, why: str) -> None:
-        self._log.error(_UNKNOWN, "cannot accept a connection: %s", why)
-        for listener in self._listeners.values():
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(listener)
-        self._hear_again = time.monotonic() + _DEAF_SECONDS
+    def _turn_away(self, name: str, connection: socket.socket, why: str) -> None:
+        self._log.warning(UNKNOWN, "map of %s: refused a connection: %s", name, why)
+        hang_up(connection, UNKNOWN, self._closing)
 
-    def _hear(self) -> None:
-        self._hear_again = 0.0
-        for name, listener in self._listeners.items():
-            if listener.fileno() not in self._selector.get_map():
-                self._watch(listener.fileno(), partial(self._accept, listener, name))
+    def _try_all_again(self) -> None:
+        self._changed = False
+        for connection in self._connections:
+            if not connection.channel.over:
+                self._connections.step(connection, connection.try_again)
 
-    def _is_too_many(self, owner: Owner) -> bool:
-        of_owner = sum(connection.owner == owner for connection in self._connections)
-        return (
-            len(self._connections) + self._closing.total() >= MOST_CONNECTIONS
-            or of_owner + self._closing.stuck(owner) >= MOST_OF_PEER
-        )
+    def _in_need(self) -> frozenset[PluginConnection]:
+        return frozenset(one for one in self._connections if one.needs_map())
 
-    def _serve(self, connection: PluginConnection, step: Callable[[], None]) -> None:
-        told = connection.needs_map()
-        try:
-            step()
-            if connection.needs_map() and not told:
-                self._tell()
-        except Exception:
-            # The others must not suffer from a defect that one of them has found.
-            owner, pid = connection.owner, connection.peer.pid
-            self._log.error(owner, "cannot serve process %s", pid, defect=True)
-            connection.over = True
+    def _needs(self) -> float | None:
+        return None if self._in_need() == self._told else NOW
 
-    def _end(self, connection: PluginConnection) -> None:
-        self._connections.discard(connection)
-        for descriptor in (connection.socket.fileno(), connection.pidfd):
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(descriptor)
-        connection.drop()
-
-    def _time_left(self) -> float | None:
-        """Seconds until something is to be done without an event."""
-        with self._lock:
-            times = [connection.deadline() for connection in self._connections]
-            if self._hear_again:
-                times.append(self._hear_again)
-            if (due := self._log.deadline()) is not None:
-                times.append(due)
-        return max(0.0, min(times) - time.monotonic()) if times else None
-
-    def _pass_time(self) -> None:
-        self._log.tell()
-        now = time.monotonic()
-        if self._hear_again and now >= self._hear_again:
-            self._hear()
-        changed, self._changed = self._changed, False
-        for connection in tuple(self._connections):
-            if changed and not connection.over:
-                self._serve(connection, connection.try_again)
-            if not connection.over and now >= connection.deadline():
-                self._serve(connection, connection.expire)
-            if connection.over:
-                self._end(connection)
+    def _tell_needs(self) -> None:
+        before, self._told = self._told, self._in_need()
+        if self._told - before:
+            self._tell()

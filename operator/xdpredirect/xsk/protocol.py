@@ -1,6 +1,6 @@
 """The broker's half of a conversation as a state machine: pure. docs/protocol.md specifies it.
 
-Called by `server` with what came in; it answers with what is to be done. What only the kernel
+Called by `connection` with what came in; it answers with what is to be done. What only the kernel
 knows, whether a queue can be had, comes back as an outcome.
 
     step = receive(step.talk, Received(b"take eth0 0 2048 2048", descriptors=0))
@@ -142,13 +142,14 @@ def patience(talk: Talk) -> float | None:
     return None if talk.held else IDLE_SECONDS
 
 
-def pause(reason: str, in_pod: bool, waited: float) -> float | None:
-    """Seconds until a `take` that was refused for this reason, and has waited for so long, is tried
-    again; None when it is refused for good. An attempt may cost milliseconds: the longer it has
-    waited the rarer they are."""
-    # An object names pods by their labels, and the operator has to see the pod first.
+def pause(question: Question, reason: str, in_pod: bool, waited: float) -> float | None:
+    """Seconds until a `take` or `bring` that was refused for this reason, and has waited for so
+    long, is tried again; None when it is refused for good. An attempt may cost milliseconds: the
+    longer it has waited the rarer they are."""
+    # An object names pods by their labels, and the operator has to see the pod first. Who returns
+    # a socket had its grant before, and the broker listens only once it knows all grants.
     soon = reason == "QueueBusy" or (reason == "NotGranted" and in_pod)
-    if not soon or waited >= PATIENCE_SECONDS:
+    if not isinstance(question, Take | Bring) or not soon or waited >= PATIENCE_SECONDS:
         return None
     return min(max(waited, _FIRST_SECONDS), _LONGEST_SECONDS)
 

@@ -5,30 +5,27 @@ open to everybody; who may have what is decided by who connects. Clients are giv
 and not the socket in it: the next agent makes a new one.
 """
 
-import contextlib
 import logging
-import os
-import selectors
-import threading
+import socket
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Self
 
+from xdpredirect.xsk.channel import Channel, send_off
 from xdpredirect.xsk.client_log import ClientLog, Shared
-from xdpredirect.xsk.closing import Closing, Owner
-from xdpredirect.xsk.connection import Connection, hang_up, send_off
-from xdpredirect.xsk.grants import Grant, Peer, Slots
+from xdpredirect.xsk.closing import Closing
+from xdpredirect.xsk.connection import Connection
+from xdpredirect.xsk.connections import MOST_CONNECTIONS, Connections
+from xdpredirect.xsk.door import UNKNOWN, Door, Entrance
+from xdpredirect.xsk.event_loop import EventLoop
+from xdpredirect.xsk.grants import Grant, Slots
 from xdpredirect.xsk.holding import Holding
-from xdpredirect.xsk.identity import Unidentified, identify
 from xdpredirect.xsk.leases import Leases
-from xdpredirect.xsk.listener import listen
-from xdpredirect.xsk.messages import NAME, Refused
+from xdpredirect.xsk.messages import NAME, Refused, record
 from xdpredirect.xsk.report import holdings
 
-MOST_CONNECTIONS, MOST_OF_PEER = 256, 16
-_RELEASING_SECONDS, _DEAF_SECONDS, _TELL_SECONDS = 0.25, 1.0, 1.0
-_UNKNOWN: Owner = (-1, "")
+_RELEASING_SECONDS, _TELL_SECONDS = 0.25, 1.0
 log = logging.getLogger("xdpredirect.xsk")
 
 
@@ -53,22 +50,24 @@ class Server:
         grants: Collection[Grant] = (),
         changed: Callable[[], None] = _nobody,
     ) -> None:
-        self._path = directory / NAME
         self._leases = Leases(slots, memory)
         self._leases.update(grants)
         self._changed, self._told, self._tell_at = changed, self._leases.changes, 0.0
-        self._lock = threading.Lock()
-        self._connections: set[Connection] = set()
-        self._closing, self._log = self._shared = Shared(Closing(), ClientLog(log))
-        self._stopping = self._ended = False
-        self._look_again = self._hear_again = 0.0
-        self._selector = selectors.DefaultSelector()
-        self._listener = listen(self._path, MOST_CONNECTIONS)
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._watch(self._wake, self._woken)
-        self._watch(self._listener.fileno(), self._accept)
-        self._thread = threading.Thread(target=self._run, name="xsk-broker", daemon=True)
-        self._thread.start()
+        self._look_again = 0.0
+        self._closing, self._log = shared = Shared(Closing(), ClientLog(log))
+        self._loop = EventLoop("xsk-broker", changed)
+        self._lock = self._loop.lock
+        self._loop.at(self._log.deadline, self._log.tell)
+        self._door = Door(self._loop, shared, self._problem)
+        self._loop.at(self._releasing, self._look_at_releasing)
+        self._connections = Connections[Connection](self._loop, shared)
+        self._loop.at(self._news, self._tell)
+        try:
+            self._door.open(directory / NAME, Entrance(self._let_in, self._turn_away))
+        except BaseException:
+            self._release()
+            raise
+        self._loop.start()
 
     def __enter__(self) -> Self:
         return self
@@ -85,7 +84,7 @@ class Server:
                 log.info("%s: taken back from process %s", name, lease.peer.pid)
                 for connection in self._connections:
                     connection.withdraw(lease)
-        os.eventfd_write(self._wake, 1)
+        self._loop.wake()
 
     def report(self) -> tuple[Holding, ...]:
         """What is handed out, and what is not given back yet."""
@@ -99,150 +98,47 @@ class Server:
 
     def is_alive(self) -> bool:
         """Whether it still serves; False after a defect."""
-        return not self._ended
+        return self._loop.is_alive()
 
     def close(self) -> None:
         """Stop to serve. Clients keep their sockets and go on to receive."""
-        self._stopping = True
-        os.eventfd_write(self._wake, 1)
-        self._thread.join()
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
-        hang_up(self._listener, _UNKNOWN, self._closing)
-        for connection in self._connections:
-            connection.drop()
+        self._loop.stop()
+        self._release()
+
+    def _release(self) -> None:
+        self._door.shut_all()
+        self._connections.drop()
         self._log.close()
         self._leases.close()
-        self._selector.close()
-        os.close(self._wake)
+        self._loop.close()
 
-    def _run(self) -> None:
-        try:
-            self._go_on()
-        finally:
-            self._ended = True
-            if not self._stopping:
-                # By a defect: whoever made this one makes another.
-                self._changed()
+    def _problem(self) -> str:
+        # What clients have sent is closed in threads, which must not become ever more.
+        late = self._closing.total() >= MOST_CONNECTIONS
+        return "too many are not closed yet" if late else ""
 
-    def _go_on(self) -> None:
-        while not self._stopping:
-            found = self._selector.select(self._time_left())
-            with self._lock:
-                for key, _ in found:
-                    # Of several events of a connection the first may have ended it.
-                    if self._selector.get_map().get(key.fd) is key:
-                        key.data()
-                self._pass_time()
-                self._tell()
-
-    def _watch(self, descriptor: int, call: Callable[[], None]) -> None:
-        self._selector.register(descriptor, selectors.EVENT_READ, call)
-
-    def _woken(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._wake)
-
-    def _accept(self) -> None:
-        if self._closing.total() >= MOST_CONNECTIONS:
-            self._be_deaf("too many are not closed yet")
+    def _let_in(self, channel: Channel) -> None:
+        if problem := self._connections.too_many(channel.owner):
+            channel.send(record(Refused("TooManyConnections", problem)))
+            channel.close()
             return
-        try:
-            accepted, _ = self._listener.accept()
-        except OSError as error:
-            self._be_deaf(str(error))
-            return
-        try:
-            peer, pidfd = identify(accepted)
-        except (Unidentified, OSError) as error:
-            self._log.warning(_UNKNOWN, "refused a connection: %s", error)
-            send_off(accepted, _UNKNOWN, Refused("Unidentified", str(error)), self._closing)
-            return
-        if problem := self._too_many(peer):
-            os.close(pidfd)
-            refused = Refused("TooManyConnections", problem)
-            send_off(accepted, (peer.uid, peer.pod), refused, self._closing)
-            return
-        connection = Connection(accepted, (peer, pidfd), self._leases, self._shared)
-        self._connections.add(connection)
-        self._watch(accepted.fileno(), lambda: self._serve(connection))
-        self._watch(pidfd, lambda: self._end(connection))
+        self._connections.add(Connection(channel, self._leases, self._log))
 
-    def _be_deaf(self, why: str) -> None:
-        self._log.error(_UNKNOWN, "cannot accept a connection: %s", why)
-        self._selector.unregister(self._listener)
-        self._hear_again = time.monotonic() + _DEAF_SECONDS
+    def _turn_away(self, connection: socket.socket, why: str) -> None:
+        self._log.warning(UNKNOWN, "refused a connection: %s", why)
+        send_off(connection, UNKNOWN, Refused("Unidentified", why), self._closing)
 
-    def _too_many(self, peer: Peer) -> str:
-        owner = (peer.uid, peer.pod)
-        of_peer = sum(connection.owner == owner for connection in self._connections)
-        if len(self._connections) >= MOST_CONNECTIONS:
-            return f"the broker serves {MOST_CONNECTIONS} at most"
-        if of_peer + self._closing.stuck(owner) >= MOST_OF_PEER:
-            return f"a user or a pod has {MOST_OF_PEER} at most"
-        return ""
+    def _releasing(self) -> float | None:
+        return self._look_again if self._leases.releasing() else None
 
-    def _serve(self, connection: Connection) -> None:
-        self._guard(connection, connection.read)
-        if connection.waiting:
-            self._selector.unregister(connection.socket)
+    def _look_at_releasing(self) -> None:
+        self._leases.look_at_releasing()
+        self._look_again = time.monotonic() + _RELEASING_SECONDS
 
-    def _guard(self, connection: Connection, call: Callable[[], None]) -> None:
-        try:
-            call()
-        except Exception:
-            # The others must not suffer from a defect that one of them has found.
-            owner, pid = connection.owner, connection.peer.pid
-            self._log.error(owner, "cannot serve process %s", pid, defect=True)
-            connection.over = True
-
-    def _end(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-        for descriptor in (connection.socket.fileno(), connection.pidfd):
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(descriptor)
-        self._guard(connection, connection.close)
-
-    def _time_left(self) -> float | None:
-        """Seconds until something is to be done without an event."""
-        with self._lock:
-            times = [t for c in self._connections if (t := c.deadline()) is not None]
-            times += [connection.again for connection in self._connections if connection.waiting]
-            if self._leases.releasing():
-                times.append(self._look_again)
-            if self._hear_again:
-                times.append(self._hear_again)
-            if self._leases.changes != self._told:
-                times.append(self._tell_at)
-            if (due := self._log.deadline()) is not None:
-                times.append(due)
-        return max(0.0, min(times) - time.monotonic()) if times else None
-
-    def _pass_time(self) -> None:
-        self._log.tell()
-        now = time.monotonic()
-        if self._hear_again and now >= self._hear_again:
-            self._hear_again = 0.0
-            self._watch(self._listener.fileno(), self._accept)
-        if self._leases.releasing() and now >= self._look_again:
-            self._leases.look_at_releasing()
-            self._look_again = time.monotonic() + _RELEASING_SECONDS
-        for connection in tuple(self._connections):
-            if connection.waiting and now >= connection.again:
-                self._try_again(connection)
-            deadline = connection.deadline()
-            if deadline is not None and now >= deadline:
-                connection.expire()
-            if connection.over:
-                self._end(connection)
+    def _news(self) -> float | None:
+        # Clients that come and go all the time must not keep the agent busy.
+        return self._tell_at if self._leases.changes != self._told else None
 
     def _tell(self) -> None:
-        # Clients that come and go all the time must not keep the agent busy.
-        if self._leases.changes != self._told and time.monotonic() >= self._tell_at:
-            self._told, self._tell_at = self._leases.changes, time.monotonic() + _TELL_SECONDS
-            self._changed()
-
-    def _try_again(self, connection: Connection) -> None:
-        self._guard(connection, connection.try_again)
-        if not connection.waiting:
-            self._watch(connection.socket.fileno(), lambda: self._serve(connection))
+        self._told, self._tell_at = self._leases.changes, time.monotonic() + _TELL_SECONDS
+        self._changed()

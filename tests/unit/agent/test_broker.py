@@ -13,10 +13,10 @@ import pytest
 from xdpredirect.agent.broker import Broker
 from xdpredirect.settings import Settings
 from xdpredirect.xsk import sockets
+from xdpredirect.xsk.event_loop import EventLoop
 from xdpredirect.xsk.grants import CopyMode, Grant
 from xdpredirect.xsk.messages import NAME
-from xdpredirect.xsk.plugin_server import PLACE, SOCKET, PluginServer
-from xdpredirect.xsk.server import Server
+from xdpredirect.xsk.plugin_server import PLACE, SOCKET
 from xdpredirect.xsk.session import Session
 
 GRANT = Grant(
@@ -123,12 +123,12 @@ def test_a_kernel_that_makes_no_such_socket_is_a_problem(
 def test_a_defect_ends_in_another_broker(
     broker: Broker, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Server) -> None:
+    def fail(_: EventLoop) -> None:
         raise RuntimeError("by this test")
 
     broker.update([GRANT])
     with monkeypatch.context() as broken:
-        broken.setattr(Server, "_pass_time", fail)
+        broken.setattr(EventLoop, "_turn", fail)
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
             client.connect(str(directory / NAME))
             assert has_news(broker)
@@ -175,12 +175,12 @@ def test_what_stands_in_the_way_of_one_protocol_is_not_in_that_of_the_other(
 def test_a_defect_of_the_other_protocol_ends_in_another_server(
     broker: Broker, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: PluginServer) -> None:
+    def fail(_: EventLoop) -> None:
         raise RuntimeError("by this test")
 
     broker.update([WHOLE])
     with monkeypatch.context() as broken:
-        broken.setattr(PluginServer, "_pass_time", fail)
+        broken.setattr(EventLoop, "_turn", fail)
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
             client.connect(str(directory / PLACE / "eth0" / SOCKET))
             assert has_news(broker)

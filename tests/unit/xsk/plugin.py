@@ -4,6 +4,7 @@ test_plugin_server*.py."""
 import array
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -80,7 +81,8 @@ class Client:
 
 
 def descriptors() -> int:
-    """How many this process has."""
+    """How many this process has, once none is being closed any more."""
+    wait(lambda: "xsk-closing" not in {thread.name for thread in threading.enumerate()})
     return len(list(Path("/proc/self/fd").iterdir()))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from xdpredirect.xsk import device_plugin
+from xdpredirect.xsk.connections import MOST_CONNECTIONS, MOST_OF_PEER
 from xdpredirect.xsk.device_plugin import (
     MOST_MESSAGES,
     MOST_REFUSALS,
@@ -22,7 +23,6 @@ from xdpredirect.xsk.device_plugin import (
     receive,
     settle,
 )
-from xdpredirect.xsk.plugin_server import MOST_CONNECTIONS, MOST_OF_PEER
 from xdpredirect.xsk.protocol import HELLO_SECONDS, IDLE_SECONDS, HangUp, Log, Received, Send
 
 NEW = Talk("eth0")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from xdpredirect.xsk import messages, protocol, server
+from xdpredirect.xsk import connections, messages, protocol
 from xdpredirect.xsk.messages import Bound, Refused, Told, read_reply, record
 from xdpredirect.xsk.protocol import Ask, Received, Send, Talk, receive, settle
 
@@ -79,7 +79,7 @@ def test_every_limit_is_as_written() -> None:
         [1],
         [protocol.MOST_MESSAGES, protocol.MOST_REFUSALS],
         [protocol.MOST_QUEUES],
-        [server.MOST_OF_PEER, server.MOST_CONNECTIONS],
+        [connections.MOST_OF_PEER, connections.MOST_CONNECTIONS],
     ]
     assert f"is at most {messages.MOST_OCTETS}" in TEXT
     assert f"| `BUDGET` | 1 to {messages.MOST_BUDGET} |" in TEXT

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.unit.xsk.plugin import GRANT, Client, Maps, wait
-from xdpredirect.xsk import plugin_connection, plugin_server
+from xdpredirect.xsk import door, plugin_connection
 from xdpredirect.xsk.grants import Grant, Peer
 from xdpredirect.xsk.plugin_server import PluginServer
 
@@ -39,7 +39,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     def identify(_: object) -> tuple[Peer, int]:
         return Peer(os.getpid(), os.getuid(), A, NETNS), os.pidfd_open(os.getpid())
 
-    monkeypatch.setattr(plugin_server, "identify", identify)
+    monkeypatch.setattr(door, "identify", identify)
     maps, told = Maps(tmp_path / "map"), list[int]()
     maps.devices["eth0"] = "net1"
     server = PluginServer(tmp_path, maps, [OF_A], lambda: told.append(1))

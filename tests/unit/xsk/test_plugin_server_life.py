@@ -15,7 +15,8 @@ from tests.unit.xsk.plugin import (
     descriptors,
     wait,
 )
-from xdpredirect.xsk.plugin_server import MOST_OF_PEER, PLACE, SOCKET, PluginServer
+from xdpredirect.xsk.connections import MOST_OF_PEER
+from xdpredirect.xsk.plugin_server import PLACE, SOCKET, PluginServer
 
 
 def test_sockets_come_and_go_with_their_grants(tmp_path: Path, server: PluginServer) -> None:

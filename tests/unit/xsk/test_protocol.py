@@ -25,6 +25,7 @@ from xdpredirect.xsk.protocol import (
 )
 
 TAKE = Take("eth0", 0, 2048, 2048)
+BRING, RETURN = Bring("eth0", 0), Return("eth0", 0)
 GREETED = Talk(greeted=True)
 HOLDING = Talk(greeted=True, held=frozenset({("eth0", 0)}))
 BOUND = Bound("eth0", 4, 0, 2048, 2048, False, False)
@@ -207,19 +208,24 @@ def check(talk: Talk, received: Received, step: protocol.Step) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "in_pod", "waited", "seconds"),
+    ("question", "reason", "in_pod", "waited", "seconds"),
     [
-        ("QueueBusy", False, 0.0, 0.01), ("QueueBusy", True, 0.04, 0.04),
-        ("QueueBusy", False, 4.9, 0.25), ("QueueBusy", False, 5.0, None),
-        ("NotGranted", True, 0.0, 0.01), ("NotGranted", True, 5.0, None),
-        ("NotGranted", False, 0.0, None),
-        ("HostNetwork", True, 0.0, None), ("QueueTaken", True, 0.0, None),
+        (TAKE, "QueueBusy", False, 0.0, 0.01), (TAKE, "QueueBusy", True, 0.04, 0.04),
+        (TAKE, "QueueBusy", False, 4.9, 0.25), (TAKE, "QueueBusy", False, 5.0, None),
+        (TAKE, "NotGranted", True, 0.0, 0.01), (TAKE, "NotGranted", True, 5.0, None),
+        (TAKE, "NotGranted", False, 0.0, None),
+        (TAKE, "HostNetwork", True, 0.0, None), (TAKE, "QueueTaken", True, 0.0, None),
+        (BRING, "NotGranted", True, 0.0, 0.01), (BRING, "NotGranted", True, 0.04, 0.04),
+        (BRING, "NotGranted", True, 4.9, 0.25), (BRING, "NotGranted", True, 5.0, None),
+        (BRING, "NotGranted", False, 0.0, None),
+        (BRING, "HostNetwork", True, 0.0, None), (BRING, "InterfaceHere", True, 0.0, None),
+        (RETURN, "NotGranted", True, 0.0, None),
     ],
 )  # fmt: skip
 def test_who_is_kept_waiting(
-    reason: str, in_pod: bool, waited: float, seconds: float | None
+    question: Take | Bring | Return, reason: str, in_pod: bool, waited: float, seconds: float | None
 ) -> None:
-    assert protocol.pause(reason, in_pod, waited) == seconds
+    assert protocol.pause(question, reason, in_pod, waited) == seconds
 
 
 def test_ten_thousand_times_garbage() -> None:
