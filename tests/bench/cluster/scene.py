@@ -147,9 +147,7 @@ class Scene:
         """By node, when its agent was through with its work on that generation of an object."""
         done = (line for line in self._lines() if "generations" in line)
         return {
-            line["node"]: line["at"]
-            for line in done
-            if line["generations"].get(name) == generation
+            line["node"]: line["at"] for line in done if line["generations"].get(name) == generation
         }
 
     def dismiss(self) -> None:
