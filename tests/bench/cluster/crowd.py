@@ -5,8 +5,9 @@
 Each node reports with a token of its own, bound to its pod, so that the API server does the same
 work as for a real agent. One watch of all node objects stands for a thousand of one each. Lines on
 standard input say `flow` (counters of every node count up) or `still`; its end ends the process.
-TOKENS is a JSON object of tokens by node; NOTES gets a JSON line for each status that was stored:
-`at` (monotonic seconds, when the answer came), `node`, `version`, `packets`. Started by `scene`.
+TOKENS is a JSON object of tokens by node. NOTES gets a JSON line for each status that was stored:
+`at` (monotonic seconds, when the answer came), `node`, `version`, `packets`; and one when an agent
+is through with its work on a spec: `at`, `node`, `generations` by object. Started by `scene`.
 """
 
 import heapq
@@ -43,20 +44,25 @@ class Notes:
     def __init__(self, path: Path) -> None:
         self._file = path.open("w", buffering=1)
         self._lock = threading.Lock()
+        self._effective: dict[str, dict[str, int]] = {}
 
     def add(self, stored: Object) -> None:
         """The answer to a write."""
         redirects = stored["status"].get("redirects", [])
         packets = sum(item["traffic"]["redirectedPackets"] for item in redirects)
         metadata = stored["metadata"]
-        line = {
-            "at": time.monotonic(),
-            "node": metadata["name"],
-            "version": int(metadata["resourceVersion"]),
-            "packets": packets,
-        }
+        version = int(metadata["resourceVersion"])
+        self._write(node=metadata["name"], version=version, packets=packets)
+
+    def effective(self, node: str, generations: dict[str, int]) -> None:
+        """The frames of this node go where these generations say; noted once."""
+        if generations != self._effective.get(node):
+            self._effective[node] = generations
+            self._write(node=node, generations=generations)
+
+    def _write(self, **line: object) -> None:
         with self._lock:
-            self._file.write(json.dumps(line) + "\n")
+            self._file.write(json.dumps({"at": time.monotonic(), **line}) + "\n")
 
 
 class NodeWriter:
@@ -85,7 +91,8 @@ class NodeWriter:
 class Crowd:
     """A sink for the watch, and the times at which agents are through with their work."""
 
-    def __init__(self, agents: Sequence[Simulated]) -> None:
+    def __init__(self, agents: Sequence[Simulated], notes: Notes) -> None:
+        self._notes = notes
         self._agents = {agent.node: agent for agent in agents}
         self._changed = threading.Condition()
         self._due: list[tuple[float, str, bool]] = []
@@ -129,7 +136,7 @@ class Crowd:
             agent = self._agents[node]
             if resync and self.flowing:
                 agent.packets += PACKETS
-            agent.act()
+            self._notes.effective(node, agent.act())
 
 
 def main() -> None:
@@ -144,7 +151,7 @@ def main() -> None:
         Simulated(node, NodeWriter(wires, written, token))
         for node, token in json.loads(tokens.read_text()).items()
     ]
-    crowd = Crowd(agents)
+    crowd = Crowd(agents, written)
     for agent in agents:
         agent.reporter.start()
     Reflector(Api.connect(kubeconfig, USER_AGENT), Query(resource=NODE_OBJECTS), crowd).start()

@@ -45,7 +45,8 @@ def document(name: str, role: str, variant: int) -> dict[str, Any]:
 
 def _changing(scene: Scene, trace: Trace, nodes: int, rounds: int) -> Samples:
     """The first apply makes the node objects; each further one changes them."""
-    found: Samples = {"first": [], "apply": [], "peak": [], "writes": []}
+    found: Samples = {name: [] for name in ("first", "apply", "peak", "writes")}
+    found |= {"first-effective": [], "apply-effective": []}
     found |= {f"{program}-cpu": [] for program in scene.cpu_seconds()}
     for generation in range(1, rounds + 2):
         wall, began, before = time.time(), time.monotonic(), scene.cpu_seconds()
@@ -54,7 +55,9 @@ def _changing(scene: Scene, trace: Trace, nodes: int, rounds: int) -> Samples:
         for program, used in scene.cpu_seconds().items():
             found[f"{program}-cpu"].append(used - before[program])
         _check(scene, generation, nodes)
-        found["first" if generation == 1 else "apply"].append(at - began)
+        which = "first" if generation == 1 else "apply"
+        found[which].append(at - began)
+        found[f"{which}-effective"].append(_last(scene, generation, nodes) - began)
         written = audit.ours(audit.writes(scene.audit_log, wall))
         found["peak"].append(audit.peak(written))
         found["writes"].append(len(written) / nodes)
@@ -68,6 +71,14 @@ def _check(scene: Scene, generation: int, nodes: int) -> None:
     running = sum(_runs(item, generation) for item in items)
     if running != nodes:
         raise RuntimeError(f"Ready at generation {generation}, but on {running} of {nodes} nodes")
+
+
+def _last(scene: Scene, generation: int, nodes: int) -> float:
+    """When the last agent was through with its work, on the monotonic clock."""
+    done = scene.effective(NAME, generation)
+    if len(done) != nodes:
+        raise RuntimeError(f"{len(done)} of {nodes} agents have noted generation {generation}")
+    return max(done.values())
 
 
 def _runs(item: State, generation: int) -> bool:

@@ -11,6 +11,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from tests.bench.cluster.lag import Note
 from tests.bench.cluster.population import populate
@@ -139,9 +140,15 @@ class Scene:
 
     def notes(self) -> list[Note]:
         """What the crowd has written, the canary left out."""
-        lines = self._notes.read_text().splitlines()
-        found = (Note(**json.loads(line)) for line in lines)
+        found = (Note(**line) for line in self._lines() if "version" in line)
         return [note for note in found if note.node != CANARY]
+
+    def effective(self, name: str, generation: int) -> dict[str, float]:
+        """By node, when its agent was through with its work on that generation of an object."""
+        done = (line for line in self._lines() if "generations" in line)
+        return {
+            line["node"]: line["at"] for line in done if line["generations"].get(name) == generation
+        }
 
     def dismiss(self) -> None:
         """End the crowd."""
@@ -153,6 +160,9 @@ class Scene:
             except subprocess.TimeoutExpired:
                 self._crowd.kill()
                 self._crowd.wait()
+
+    def _lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._notes.read_text().splitlines()]
 
     @property
     def _notes(self) -> Path:

@@ -54,11 +54,12 @@ class Simulated:
         self._document, self._known = document, known
         return True
 
-    def act(self) -> None:
-        """Report how the machine would be once it runs the spec."""
+    def act(self) -> dict[str, int]:
+        """Report how the machine would be once it runs the spec. Returns which generation of each
+        object that is."""
         document = self._document
         if document is None:
-            return
+            return {}
         redirects = document["spec"].get("redirects", [])
         found = Findings(
             generation=document["metadata"]["generation"],
@@ -69,6 +70,7 @@ class Simulated:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         status = node_status(found, ABOUT, self.reporter.held(), now)
         self.reporter.offer(status, document["metadata"]["uid"])
+        return {item["name"]: item["generation"] for item in redirects}
 
     def _report(self, redirects: list[Document]) -> Report:
         rules = tuple(
